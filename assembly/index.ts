@@ -1,0 +1,8 @@
+// The export list. One source, three builds (scalar, simd, relaxed: asconfig.json), equal results bit for bit.
+// Kernels are pure functions over linear memory: no allocation, no graph, no state. The host owns all memory from
+// HEAP_BASE on and leaves 64 readable bytes behind everything a kernel reads.
+export { dense_bits } from './bgemm';
+export { dense_u8 } from './qgemm';
+
+/** First byte that the static tables do not use. */
+export const HEAP_BASE: usize = __heap_base;

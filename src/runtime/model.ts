@@ -1,0 +1,203 @@
+// A loaded model: a plan whose steps are bound to kernels over a memory of its own. run() hands out fresh arrays,
+// runInto() writes into the caller's and allocates nothing.
+import { InputError } from '../errors.js';
+import type { Encoding, Graph, Metadata, Tensor } from '../model/graph.js';
+import { DENSE_FIELDS, type Memory, type Plan } from '../plan/plan.js';
+import type { Build } from '../wasm/builds.js';
+import type { Instance } from '../wasm/instantiate.js';
+import { type Summary, summarize } from './summary.js';
+
+/** Values as they are stored: packed bits and bytes in Uint8Array, the others in arrays of their own width. */
+export type TensorData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array;
+/** One array per name; a model with one input or output also takes the array alone. */
+export type TensorMap = Readonly<Record<string, TensorData>>;
+
+/** An input or output as a caller sees it. */
+export interface TensorInfo {
+  readonly name: string;
+  /** Of one sample. */
+  readonly shape: readonly number[];
+  readonly encoding: Encoding;
+  readonly bits: number;
+  /** real number = scale * v; see Encoding for v. */
+  readonly scale: number;
+  /** Elements of the array for one sample: bytes of packed bits, else the product of the shape. */
+  readonly length: number;
+}
+
+interface Port extends TensorInfo {
+  /** All samples of the batch, in linear memory. */
+  readonly view: TensorData;
+}
+
+type ArrayType = new (buffer: ArrayBuffer, offset: number, length: number) => TensorData;
+
+const ARRAYS: Record<Encoding, ArrayType> = {
+  float32: Float32Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  levels: Uint8Array,
+  centered: Uint8Array,
+};
+
+/** Runs one model. Not reentrant: a run is synchronous and the memory is the model's own. */
+export class Model {
+  readonly name: string;
+  readonly metadata: Metadata;
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** Samples that one call can take. */
+  readonly batch: number;
+  /** The kernel build that runs. */
+  readonly build: Build | 'custom';
+  readonly #graph: Graph;
+  readonly #memory: Memory;
+  readonly #fileBytes: number;
+  #steps: readonly ((samples: number) => void)[] | undefined;
+  #in: readonly Port[];
+  #out: readonly Port[];
+
+  /** Use load(). */
+  constructor(graph: Graph, plan: Plan, instance: Instance, file: Uint8Array, build: Build | 'custom') {
+    const { buffer } = instance.memory;
+    new Uint8Array(buffer).set(file, plan.fileAddress);
+    const words = new Uint32Array(buffer);
+    this.#steps = plan.steps.map(({ kernel, block, params }) => {
+      DENSE_FIELDS.forEach((field, i) => (words[block / 4 + i] = params[field]));
+      const run = instance.kernels[kernel];
+      return (samples: number): void => run(block, samples);
+    });
+    const port = (index: number): Port => {
+      const tensor: Tensor = graph.tensors[index]!;
+      const { address, bytes } = plan.tensors[index]!;
+      const type = ARRAYS[tensor.encoding] as ArrayType & { readonly BYTES_PER_ELEMENT: number };
+      const length = bytes / type.BYTES_PER_ELEMENT;
+      const { name, shape, encoding, bits, scale } = tensor;
+      return { name, shape, encoding, bits, scale, length, view: new type(buffer, address, length * plan.batch) };
+    };
+    const info = ({ name, shape, encoding, bits, scale, length }: Port): TensorInfo => {
+      return { name, shape, encoding, bits, scale, length };
+    };
+    this.#in = graph.inputs.map(port);
+    this.#out = graph.outputs.map(port);
+    this.inputs = this.#in.map(info);
+    this.outputs = this.#out.map(info);
+    this.name = graph.name;
+    this.metadata = graph.metadata;
+    this.batch = plan.batch;
+    this.build = build;
+    this.#graph = graph;
+    this.#memory = plan.memory;
+    this.#fileBytes = file.length;
+  }
+
+  /**
+   * Runs 1 to `batch` samples that follow each other in each input array.
+   *
+   * @returns a fresh array per output, samples following each other
+   * @throws InputError when an array is missing, of another type, or of another length
+   */
+  run(input: TensorData | TensorMap): Record<string, TensorData> {
+    const samples = this.#samplesOf(input);
+    this.#execute(input, samples);
+    const result: Record<string, TensorData> = {};
+    for (const port of this.#out) result[port.name] = port.view.slice(0, port.length * samples);
+    return result;
+  }
+
+  /**
+   * As run(), into arrays of the caller: each has the length of its output times the number of samples.
+   * Allocates nothing.
+   *
+   * @returns the number of samples
+   */
+  runInto(input: TensorData | TensorMap, output: TensorData | TensorMap): number {
+    for (let i = 0; i < this.#out.length; i++) check(this.#out[i]!, pick(this.#out, i, output, 'output'), 'output');
+    const samples = this.#samplesOf(input);
+    for (let i = 0; i < this.#out.length; i++) {
+      const port = this.#out[i]!;
+      const given = pick(this.#out, i, output, 'output');
+      if (given.length !== port.length * samples) failLength(port, given.length, 'output', samples);
+    }
+    this.#execute(input, samples);
+    for (let i = 0; i < this.#out.length; i++) {
+      const target = pick(this.#out, i, output, 'output');
+      const { view } = this.#out[i]!;
+      // A loop and not set(view.subarray(...)): that would allocate the view.
+      for (let j = 0; j < target.length; j++) target[j] = view[j]!;
+    }
+    return samples;
+  }
+
+  /** Bytes per layer, in the file and as float32, that add up to the file. */
+  summary(): Summary {
+    return summarize(this.#graph, this.#fileBytes, this.#memory);
+  }
+
+  /** Lets go of the model's memory. Further runs throw. */
+  dispose(): void {
+    this.#steps = undefined;
+    this.#in = [];
+    this.#out = [];
+  }
+
+  #samplesOf(input: TensorData | TensorMap): number {
+    if (this.#steps === undefined) throw new InputError(`model "${this.name}" expected to be loaded, got disposed`);
+    let samples = 0;
+    for (let i = 0; i < this.#in.length; i++) {
+      const port = this.#in[i]!;
+      const given = pick(this.#in, i, input, 'input');
+      check(port, given, 'input');
+      const count = given.length / port.length;
+      if (!(Number.isInteger(count) && count >= 1 && count <= this.batch)) failLength(port, given.length, 'input', this.batch);
+      if (i > 0 && count !== samples) {
+        throw new InputError(`input "${port.name}" expected ${samples} samples like the others, got ${count}`);
+      }
+      samples = count;
+    }
+    return samples;
+  }
+
+  #execute(input: TensorData | TensorMap, samples: number): void {
+    for (let i = 0; i < this.#in.length; i++) this.#in[i]!.view.set(pick(this.#in, i, input, 'input'));
+    const steps = this.#steps!;
+    for (let i = 0; i < steps.length; i++) steps[i]!(samples);
+  }
+}
+
+function pick(ports: readonly Port[], i: number, given: TensorData | TensorMap, role: string): TensorData {
+  const port = ports[i]!;
+  if (ArrayBuffer.isView(given)) {
+    if (ports.length === 1) return given as TensorData;
+    throw new InputError(`${role} expected an object with ${ports.map((p) => `"${p.name}"`).join(', ')}, got one array`);
+  }
+  const found = typeof given === 'object' && given !== null ? given[port.name] : undefined;
+  if (found !== undefined) return found;
+  const names = typeof given === 'object' && given !== null ? Object.keys(given).join(', ') || 'none' : typeof given;
+  throw new InputError(`${role} "${port.name}" expected an array of that name, got ${names}`);
+}
+
+function check(port: Port, given: TensorData, role: string): void {
+  if (Object.getPrototypeOf(given) !== Object.getPrototypeOf(port.view)) {
+    // Another realm's arrays have other prototypes but the same tag.
+    const tag = Object.prototype.toString.call(given);
+    const clamped = tag === '[object Uint8ClampedArray]' && port.view instanceof Uint8Array;
+    if (!clamped && tag !== Object.prototype.toString.call(port.view)) {
+      const hint = port.view instanceof Uint8Array && given instanceof Float32Array ? `; this input takes ${meaning(port)}` : '';
+      throw new InputError(`${role} "${port.name}" expected ${port.view.constructor.name}, got ${tag.slice(8, -1)}${hint}`);
+    }
+  }
+}
+
+function meaning(port: Port): string {
+  if (port.encoding === 'centered' && port.bits === 1) return 'signs packed to bits';
+  return `bytes 0 to ${2 ** port.bits - 1}`;
+}
+
+function failLength(port: Port, got: number, role: string, samples: number): never {
+  const shape = `[${port.shape.join(', ')}]`;
+  const many = role === 'output' ? ` for ${samples} samples` : samples > 1 ? `, or up to ${samples} times that` : '';
+  const length = role === 'output' ? port.length * samples : port.length;
+  throw new InputError(`${role} "${port.name}" expected length ${length} (${shape})${many}, got ${got}`);
+}
