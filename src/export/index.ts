@@ -1,0 +1,5 @@
+// `bitlane/export`: trained networks to model files.
+export { writeModel } from '../model/write.js';
+export { argmax, checkAgreement } from './agreement.js';
+export { exportNetwork } from './export.js';
+export { foldToScores, foldToThresholds, type IntegerScores, type Thresholds } from './fold.js';
