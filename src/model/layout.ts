@@ -49,6 +49,7 @@ export const TABLES: Readonly<Record<string, Readonly<Record<string, Field>>>> =
   },
   Model: {
     version: scalar(2),
+    file_bytes: scalar(4),
     name: text(),
     tensors: { kind: 'tables', table: 'Tensor', required: true },
     constants: { kind: 'tables', table: 'Constant', required: true },
