@@ -22,10 +22,12 @@ export function foldToThresholds(affine: Affine, bound: number, name: string): T
   const flipped: boolean[] = [];
   const thresholds = new Int32Array(affine.scale.length);
   for (let n = 0; n < thresholds.length; n++) {
-    const scale = affine.scale[n]!;
-    const shift = affine.shift[n]!;
+    const scale = affine.scale[n];
+    const shift = affine.shift[n];
     if (!Number.isFinite(scale) || !Number.isFinite(shift)) {
-      throw new ExportError(`layer "${name}" channel ${n} expected a finite batch normalization, got ${scale}, ${shift}`);
+      throw new ExportError(
+        `layer "${name}" channel ${n} expected a finite batch normalization, got ${scale}, ${shift}`,
+      );
     }
     flipped.push(scale < 0);
     thresholds[n] = smallestPositive(Math.abs(scale), shift, bound);
@@ -54,7 +56,7 @@ export interface IntegerScores {
 export function foldToScores(affine: Affine, bound: number, name: string): IntegerScores {
   let largest = 0;
   affine.scale.forEach((scale, n) => {
-    largest = Math.max(largest, Math.abs(scale) * bound + Math.abs(affine.shift[n]!));
+    largest = Math.max(largest, Math.abs(scale) * bound + Math.abs(affine.shift[n]));
   });
   if (!Number.isFinite(largest) || largest === 0) {
     throw new ExportError(`layer "${name}" expected finite scores that are not all 0, got at most ${largest}`);

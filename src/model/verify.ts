@@ -28,7 +28,38 @@ export function verify(bytes: Uint8Array): void {
     const expected = `the identifier "${FILE_IDENTIFIER}" of a .qnn model at byte 4`;
     throw new ModelFormatError('file', expected, describeStart(bytes), 4);
   }
+  const field = fileBytesField(bytes);
+  if (field !== 0) {
+    const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(field, true);
+    if (expected > bytes.length) {
+      throw new ModelFormatError(
+        'file',
+        `${expected} bytes, as its header says`,
+        `${bytes.length}: it is truncated`,
+        field,
+      );
+    }
+    if (expected !== bytes.length) {
+      throw new ModelFormatError('file', `${expected} bytes, as its header says`, `${bytes.length}`, field);
+    }
+  }
   new Verifier(bytes).root();
+}
+
+/** Slot of `file_bytes` in the vtable of Model. */
+const FILE_BYTES_SLOT = 1;
+
+/** Address of the size that the file says it has; 0 where the way to it leads outside. Needs at least 16 bytes. */
+export function fileBytesField(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const inside = (at: number, size: number): boolean => at >= 0 && at + size <= bytes.length;
+  const root = view.getUint32(0, true);
+  if (!inside(root, 4)) return 0;
+  const vtable = root - view.getInt32(root, true);
+  const slot = vtable + 4 + 2 * FILE_BYTES_SLOT;
+  if (!inside(vtable, 4) || !inside(slot, 2) || view.getUint16(vtable, true) < slot + 2 - vtable) return 0;
+  const offset = view.getUint16(slot, true);
+  return offset !== 0 && inside(root + offset, 4) ? root + offset : 0;
 }
 
 /** What a file that is no model looks like, for the error message. */
@@ -59,6 +90,8 @@ class Verifier {
   }
 
   root(): void {
+    if (fileBytesField(this.bytes) === 0)
+      throw new ModelFormatError('model.file_bytes', 'the size of the file', 'none');
     const target = this.view.getUint32(0, true);
     this.inside('model', target, 4, 4, 0);
     this.table('Model', 'model', target);
@@ -103,11 +136,12 @@ class Verifier {
       if (offset < 4 || offset + size > tableBytes) {
         throw new ModelFormatError(field, `an offset inside its table of ${tableBytes} bytes`, `${offset}`, entry);
       }
-      if ((at + offset) % size !== 0) throw new ModelFormatError(field, `alignment to ${size}`, `${at + offset}`, entry);
+      if ((at + offset) % size !== 0)
+        throw new ModelFormatError(field, `alignment to ${size}`, `${at + offset}`, entry);
       return at + offset;
     };
     let slot = 0;
-    for (const [key, field] of Object.entries(TABLES[name]!)) {
+    for (const [key, field] of Object.entries(TABLES[name])) {
       slot = this.field(field, `${path}.${key}`, slot, locate, at);
     }
   }
@@ -156,7 +190,7 @@ class Verifier {
   }
 
   private union(field: Field & { kind: 'union' }, path: string, typeAt: number, valueAt: number, table: number): void {
-    const type = typeAt === 0 ? 0 : this.bytes[typeAt]!;
+    const type = typeAt === 0 ? 0 : this.bytes[typeAt];
     if (type === 0) {
       if (field.required) throw new ModelFormatError(path, 'a value', 'none', table);
       if (valueAt !== 0) throw new ModelFormatError(`${path}_type`, 'a type beside the value', '0', table);

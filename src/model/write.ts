@@ -15,7 +15,7 @@ import { Transform as TransformType } from './generated/bitlane/fb/transform.js'
 import type { Constant, Graph, Metadata, Node, Tensor, Transform } from './graph.js';
 import { ENCODINGS, LAYOUTS } from './read.js';
 import { validate } from './validate.js';
-import { FORMAT_VERSION } from './verify.js';
+import { fileBytesField, FORMAT_VERSION } from './verify.js';
 
 /**
  * Writes a model file. The same graph gives the same bytes.
@@ -43,6 +43,8 @@ export function writeModel(graph: Graph): Uint8Array {
   };
   ModelTable.startModel(b);
   ModelTable.addVersion(b, FORMAT_VERSION);
+  // Any value but the default, so that the field gets its place; the size is known when all is written.
+  ModelTable.addFileBytes(b, 1);
   ModelTable.addName(b, fields.name);
   ModelTable.addTensors(b, fields.tensors);
   ModelTable.addConstants(b, fields.constants);
@@ -51,7 +53,9 @@ export function writeModel(graph: Graph): Uint8Array {
   ModelTable.addOutputs(b, fields.outputs);
   ModelTable.addMetadata(b, metadata);
   ModelTable.finishModelBuffer(b, ModelTable.endModel(b));
-  return b.asUint8Array().slice();
+  const bytes = b.asUint8Array().slice();
+  new DataView(bytes.buffer).setUint32(fileBytesField(bytes), bytes.length, true);
+  return bytes;
 }
 
 function writeConstant(b: Builder, constant: Constant): Offset {

@@ -37,92 +37,101 @@ version():number {
   return offset ? this.bb!.readUint16(this.bb_pos + offset) : 0;
 }
 
+fileBytes():number {
+  const offset = this.bb!.__offset(this.bb_pos, 6);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+}
+
 name():string
 name(optionalEncoding:flatbuffers.Encoding):string|Uint8Array
 name(optionalEncoding?:any):string|Uint8Array {
-  const offset = this.bb!.__offset(this.bb_pos, 6);
+  const offset = this.bb!.__offset(this.bb_pos, 8);
   return this.bb!.__string(this.bb_pos + offset, optionalEncoding);
 }
 
 tensors(index: number, obj?:Tensor):Tensor|null {
-  const offset = this.bb!.__offset(this.bb_pos, 8);
+  const offset = this.bb!.__offset(this.bb_pos, 10);
   return offset ? (obj || new Tensor()).__init(this.bb!.__indirect(this.bb!.__vector(this.bb_pos + offset) + index * 4), this.bb!) : null;
 }
 
 tensorsLength():number {
-  const offset = this.bb!.__offset(this.bb_pos, 8);
+  const offset = this.bb!.__offset(this.bb_pos, 10);
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 constants(index: number, obj?:Constant):Constant|null {
-  const offset = this.bb!.__offset(this.bb_pos, 10);
+  const offset = this.bb!.__offset(this.bb_pos, 12);
   return offset ? (obj || new Constant()).__init(this.bb!.__indirect(this.bb!.__vector(this.bb_pos + offset) + index * 4), this.bb!) : null;
 }
 
 constantsLength():number {
-  const offset = this.bb!.__offset(this.bb_pos, 10);
+  const offset = this.bb!.__offset(this.bb_pos, 12);
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 nodes(index: number, obj?:Node):Node|null {
-  const offset = this.bb!.__offset(this.bb_pos, 12);
+  const offset = this.bb!.__offset(this.bb_pos, 14);
   return offset ? (obj || new Node()).__init(this.bb!.__indirect(this.bb!.__vector(this.bb_pos + offset) + index * 4), this.bb!) : null;
 }
 
 nodesLength():number {
-  const offset = this.bb!.__offset(this.bb_pos, 12);
+  const offset = this.bb!.__offset(this.bb_pos, 14);
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 inputs(index: number):number|null {
-  const offset = this.bb!.__offset(this.bb_pos, 14);
+  const offset = this.bb!.__offset(this.bb_pos, 16);
   return offset ? this.bb!.readUint32(this.bb!.__vector(this.bb_pos + offset) + index * 4) : 0;
 }
 
 inputsLength():number {
-  const offset = this.bb!.__offset(this.bb_pos, 14);
+  const offset = this.bb!.__offset(this.bb_pos, 16);
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 inputsArray():Uint32Array {
-  const offset = this.bb!.__offset(this.bb_pos, 14);
+  const offset = this.bb!.__offset(this.bb_pos, 16);
   return new Uint32Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset));
 }
 
 outputs(index: number):number|null {
-  const offset = this.bb!.__offset(this.bb_pos, 16);
+  const offset = this.bb!.__offset(this.bb_pos, 18);
   return offset ? this.bb!.readUint32(this.bb!.__vector(this.bb_pos + offset) + index * 4) : 0;
 }
 
 outputsLength():number {
-  const offset = this.bb!.__offset(this.bb_pos, 16);
+  const offset = this.bb!.__offset(this.bb_pos, 18);
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
 outputsArray():Uint32Array {
-  const offset = this.bb!.__offset(this.bb_pos, 16);
+  const offset = this.bb!.__offset(this.bb_pos, 18);
   return new Uint32Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset));
 }
 
 metadata(obj?:Metadata):Metadata|null {
-  const offset = this.bb!.__offset(this.bb_pos, 18);
+  const offset = this.bb!.__offset(this.bb_pos, 20);
   return offset ? (obj || new Metadata()).__init(this.bb!.__indirect(this.bb_pos + offset), this.bb!) : null;
 }
 
 static startModel(builder:flatbuffers.Builder) {
-  builder.startObject(8);
+  builder.startObject(9);
 }
 
 static addVersion(builder:flatbuffers.Builder, version:number) {
   builder.addFieldInt16(0, version, 0);
 }
 
+static addFileBytes(builder:flatbuffers.Builder, fileBytes:number) {
+  builder.addFieldInt32(1, fileBytes, 0);
+}
+
 static addName(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(1, nameOffset, 0);
+  builder.addFieldOffset(2, nameOffset, 0);
 }
 
 static addTensors(builder:flatbuffers.Builder, tensorsOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(2, tensorsOffset, 0);
+  builder.addFieldOffset(3, tensorsOffset, 0);
 }
 
 static createTensorsVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]):flatbuffers.Offset {
@@ -138,7 +147,7 @@ static startTensorsVector(builder:flatbuffers.Builder, numElems:number) {
 }
 
 static addConstants(builder:flatbuffers.Builder, constantsOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(3, constantsOffset, 0);
+  builder.addFieldOffset(4, constantsOffset, 0);
 }
 
 static createConstantsVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]):flatbuffers.Offset {
@@ -154,7 +163,7 @@ static startConstantsVector(builder:flatbuffers.Builder, numElems:number) {
 }
 
 static addNodes(builder:flatbuffers.Builder, nodesOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(4, nodesOffset, 0);
+  builder.addFieldOffset(5, nodesOffset, 0);
 }
 
 static createNodesVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]):flatbuffers.Offset {
@@ -170,7 +179,7 @@ static startNodesVector(builder:flatbuffers.Builder, numElems:number) {
 }
 
 static addInputs(builder:flatbuffers.Builder, inputsOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(5, inputsOffset, 0);
+  builder.addFieldOffset(6, inputsOffset, 0);
 }
 
 static createInputsVector(builder:flatbuffers.Builder, data:number[]|Uint32Array):flatbuffers.Offset;
@@ -191,7 +200,7 @@ static startInputsVector(builder:flatbuffers.Builder, numElems:number) {
 }
 
 static addOutputs(builder:flatbuffers.Builder, outputsOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(6, outputsOffset, 0);
+  builder.addFieldOffset(7, outputsOffset, 0);
 }
 
 static createOutputsVector(builder:flatbuffers.Builder, data:number[]|Uint32Array):flatbuffers.Offset;
@@ -212,17 +221,17 @@ static startOutputsVector(builder:flatbuffers.Builder, numElems:number) {
 }
 
 static addMetadata(builder:flatbuffers.Builder, metadataOffset:flatbuffers.Offset) {
-  builder.addFieldOffset(7, metadataOffset, 0);
+  builder.addFieldOffset(8, metadataOffset, 0);
 }
 
 static endModel(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
-  builder.requiredField(offset, 6) // name
-  builder.requiredField(offset, 8) // tensors
-  builder.requiredField(offset, 10) // constants
-  builder.requiredField(offset, 12) // nodes
-  builder.requiredField(offset, 14) // inputs
-  builder.requiredField(offset, 16) // outputs
+  builder.requiredField(offset, 8) // name
+  builder.requiredField(offset, 10) // tensors
+  builder.requiredField(offset, 12) // constants
+  builder.requiredField(offset, 14) // nodes
+  builder.requiredField(offset, 16) // inputs
+  builder.requiredField(offset, 18) // outputs
   return offset;
 }
 
