@@ -8,6 +8,7 @@ import {
   type TensorInfo,
   UnsupportedError,
 } from '../index.node.js';
+import { FILE_IDENTIFIER } from '../model/verify.js';
 import type { Build } from '../wasm/builds.js';
 import { Failure } from './failure.js';
 import { readWhole } from './files.js';
@@ -29,7 +30,7 @@ export async function openModel(path: string, options: ModelOptions): Promise<Mo
     return await load(bytes, { ...(build !== 'auto' && { build }), ...(batch !== undefined && { batch }) });
   } catch (error) {
     if (error instanceof ModelFormatError)
-      throw new Failure(`${path}: ${error.message}; ${advice(error)}`, { cause: error });
+      throw new Failure(`${path}: ${error.message}; ${advice(error, bytes)}`, { cause: error });
     if (error instanceof UnsupportedError && build === 'relaxed') {
       throw new Failure(`${error.message}; Node has relaxed SIMD from version 22 on, this is ${process.version}`, {
         cause: error,
@@ -39,9 +40,10 @@ export async function openModel(path: string, options: ModelOptions): Promise<Mo
   }
 }
 
-function advice(error: ModelFormatError): string {
+function advice(error: ModelFormatError, bytes: Uint8Array): string {
   if (error.path === 'model.version') return 'use the bitlane that made it, or export the model again';
-  if (error.path === 'file') return 'the first argument is the model, a .qnn file';
+  const isModel = String.fromCharCode(...bytes.subarray(4, 8)) === FILE_IDENTIFIER;
+  if (!isModel) return 'the first argument is the model, a .qnn file';
   return 'the file is damaged or cut short: copy it or export it again';
 }
 
@@ -75,7 +77,7 @@ export class Classifier {
 
   /** Scores of the samples in `data`, as the model gives them. */
   run(data: TensorData): TensorData {
-    return this.model.run(data)[this.output.name]!;
+    return this.model.run(data)[this.output.name];
   }
 
   /** Class of a sample in what run() returned. */

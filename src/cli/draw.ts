@@ -17,7 +17,7 @@ const BLOCKS = [' ', '▀', '▄', '█'] as const;
  */
 export function drawPicture(pixels: ArrayLike<number>, width: number, height: number, colours: boolean): string[] {
   const rowHasContent = (y: number): boolean => {
-    for (let x = 0; x < width; x++) if (pixels[y * width + x]! >= VISIBLE) return true;
+    for (let x = 0; x < width; x++) if (pixels[y * width + x] >= VISIBLE) return true;
     return false;
   };
   let top = 0;
@@ -28,8 +28,8 @@ export function drawPicture(pixels: ArrayLike<number>, width: number, height: nu
   for (let y = top; y < bottom; y += 2) {
     let line = '';
     for (let x = 0; x < width; x++) {
-      const upper = pixels[y * width + x]!;
-      const lower = y + 1 < height ? pixels[(y + 1) * width + x]! : 0;
+      const upper = pixels[y * width + x];
+      const lower = y + 1 < height ? pixels[(y + 1) * width + x] : 0;
       if (colours) line += `\u001b[38;5;${grey(upper)};48;5;${grey(lower)}m▀`;
       else line += BLOCKS[(upper >= VISIBLE ? 1 : 0) + (lower >= VISIBLE ? 2 : 0)];
     }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { decode, type DecodedPng, hasPngSignature } from 'fast-png';
 import type { TensorData, TensorInfo } from '../index.node.js';
+import { FILE_IDENTIFIER } from '../model/verify.js';
 import { parseIdx } from '../train/data/idx.js';
 import { arrayOver, sampleBytes, takesBytes } from './classifier.js';
 import { Failure } from './failure.js';
@@ -68,19 +69,19 @@ function nameOf(bytes: Uint8Array): string {
   if (starts(0xff, 0xd8, 0xff)) return 'a JPEG picture (convert it to PNG)';
   if (starts(0x47, 0x49, 0x46)) return 'a GIF picture (convert it to PNG)';
   if (starts(0x42, 0x4d)) return 'a BMP picture (convert it to PNG)';
-  if (String.fromCharCode(...bytes.subarray(4, 8)) === 'QNN1') return 'a .qnn model';
+  if (String.fromCharCode(...bytes.subarray(4, 8)) === FILE_IDENTIFIER) return 'a .qnn model';
   return 'a file';
 }
 
 /** Two zero bytes, a type code, 1 to 4 dimensions. */
 function isIdx(bytes: Uint8Array): boolean {
   const [zero, alsoZero, type, dimensions] = bytes;
-  return zero === 0 && alsoZero === 0 && type! >= 0x08 && type! <= 0x0e && dimensions! >= 1 && dimensions! <= 4;
+  return zero === 0 && alsoZero === 0 && type >= 0x08 && type <= 0x0e && dimensions >= 1 && dimensions <= 4;
 }
 
 function readIdx(path: string, bytes: Uint8Array, input: TensorInfo, limit: number): Sample[] {
   checkTakesPictures(path, 'an idx file', input);
-  const { shape, data } = parseIdx(bytes, bytes[3]!, path);
+  const { shape, data } = parseIdx(bytes, bytes[3], path);
   const [items, ...size] = shape as [number, ...number[]];
   if (!sameSize(size, input.shape)) {
     const got = size.length === 0 ? 'single numbers (is it the file of labels?)' : shapeText(size);
@@ -117,7 +118,7 @@ function readPng(path: string, bytes: Uint8Array, input: TensorInfo): Uint8Array
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const size = bytes.length < 24 ? undefined : [header.getUint32(20), header.getUint32(16)];
   if (size === undefined) throw damaged(path, `a file of ${bytes.length} bytes`);
-  const channels = input.shape.length === 3 ? input.shape[2]! : 1;
+  const channels = input.shape.length === 3 ? input.shape[2] : 1;
   const fits = input.shape.length === 3 ? sameSize(size, input.shape.slice(0, 2)) : sameSize(size, input.shape);
   if (!fits || (channels !== 1 && channels !== 3)) {
     throw new Failure(
@@ -161,9 +162,9 @@ function pixelReader(png: DecodedPng): (x: number, y: number) => Pixel {
   // Below 8 bits, pixels are packed from the high bit on and rows end at a byte.
   const rowBytes = Math.ceil((width * depth) / 8);
   const element = (x: number, y: number, channel: number): number => {
-    if (depth >= 8) return data[(y * width + x) * channels + channel]!;
+    if (depth >= 8) return data[(y * width + x) * channels + channel];
     const bit = x * depth;
-    return (data[y * rowBytes + (bit >> 3)]! >> (8 - depth - (bit & 7))) & maximum;
+    return (data[y * rowBytes + (bit >> 3)] >> (8 - depth - (bit & 7))) & maximum;
   };
   if (palette !== undefined) {
     return (x, y) => {
@@ -175,7 +176,7 @@ function pixelReader(png: DecodedPng): (x: number, y: number) => Pixel {
   return (x, y) => {
     const values = Array.from({ length: channels }, (_, channel) => element(x, y, channel));
     const [r = 0, g = r, b = r] = values.slice(0, colours).map((value) => (value * 255) / maximum);
-    if (channels > colours) return [r, g, b, values[colours]! / maximum];
+    if (channels > colours) return [r, g, b, values[colours] / maximum];
     const hidden = transparency !== undefined && values.every((value, channel) => value === transparency[channel]);
     return [r, g, b, hidden ? 0 : 1];
   };

@@ -23,7 +23,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   const line = (cells: readonly string[]): string =>
     columns
       .map(({ align }, c) =>
-        align === 'left' ? (cells[c] ?? '').padEnd(widths[c]!) : (cells[c] ?? '').padStart(widths[c]!),
+        align === 'left' ? (cells[c] ?? '').padEnd(widths[c]) : (cells[c] ?? '').padStart(widths[c]),
       )
       .join('  ')
       .trimEnd();
@@ -53,7 +53,7 @@ export function duration(milliseconds: number): string {
 
 /** Numbers that belong together, with as many decimals as show three digits of the largest. */
 export function aligned(values: readonly number[]): string[] {
-  const largest = Math.max(...values.map(Math.abs), Number.MIN_VALUE);
+  const largest = Math.max(...values.map(Math.abs)) || 1;
   const decimals = Math.min(8, Math.max(0, 2 - Math.floor(Math.log10(largest))));
   return values.map((value) => value.toFixed(decimals));
 }

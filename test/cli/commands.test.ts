@@ -40,7 +40,7 @@ async function expectedScores(): Promise<number[][]> {
   );
   return Array.from({ length: 10 }, (_, i) => {
     const { scores } = loaded.run(images.subarray(784 * i, 784 * (i + 1)));
-    return Array.from(scores!, (score) => score * 0.125);
+    return Array.from(scores, (score) => score * 0.125);
   });
 }
 
@@ -53,7 +53,7 @@ test('run answers each image of an idx file as the library does', async () => {
   );
   lines.forEach((line, i) => {
     assert.is(line.index, i);
-    assert.is(line.class, expected[i]!.indexOf(Math.max(...expected[i]!)));
+    assert.is(line.class, expected[i].indexOf(Math.max(...expected[i])));
     assert.is(line.label, ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][line.class]);
     assert.ok(line.milliseconds > 0);
   });
@@ -67,7 +67,7 @@ test('run answers alike on every build and for idx, gzipped idx, PNG and raw byt
   for (const build of ['scalar', bestBuild(), 'auto']) {
     const lines = linesOf(bitlane('run', model, PNG, raw, packed, deep, '--json', '--build', build));
     assert.is(lines.length, 4);
-    for (const line of lines) assert.equal(line.scores, lines[0]!.scores);
+    for (const line of lines) assert.equal(line.scores, lines[0].scores);
     assert.equal(
       lines.map((line) => line.file),
       [PNG, raw, packed, deep],
@@ -80,10 +80,7 @@ test('run prints one line per sample, and --limit bounds those of an idx file', 
   assert.is(code, 0);
   const lines = stdout.trimEnd().split('\n');
   assert.is(lines.length, 4);
-  assert.match(
-    lines[0]!,
-    /mnist-test-10\.idx3-ubyte\[0\]\s+\w+\s+zero:-?[\d.]+ one:.* nine:-?[\d.]+\s+[\d.]+ (us|ms)$/,
-  );
+  assert.match(lines[0], /mnist-test-10\.idx3-ubyte\[0\]\s+\w+\s+zero:-?[\d.]+ one:.* nine:-?[\d.]+\s+[\d.]+ (us|ms)$/);
 });
 
 test('eval counts right answers, alike with and without batches that are full', () => {

@@ -128,7 +128,7 @@ test('a model that takes bits refuses pictures and takes raw bytes', () => {
     ...rest,
     tensors: tensors.slice(1),
     constants,
-    nodes: [{ ...nodes[1]!, inputs: [0], outputs: [1] }],
+    nodes: [{ ...nodes[1], inputs: [0], outputs: [1] }],
     inputs: [0],
     outputs: [1],
   });

@@ -46,10 +46,10 @@ export async function demo(modelPath: string | undefined, options: DemoOptions):
     times.push(time);
     const isRight = answer === truths[i];
     if (isRight) right++;
-    const verdict = isRight ? 'right' : `wrong, it is ${printable(classifier.labels[truths[i]!] ?? String(truths[i]))}`;
+    const verdict = isRight ? 'right' : `wrong, it is ${printable(classifier.labels[truths[i]] ?? String(truths[i]))}`;
     const picture = drawPicture(data, width, height, colours);
     const lines = [
-      `answer ${printable(classifier.labels[answer]!)} (${verdict})  ${duration(time)}`,
+      `answer ${printable(classifier.labels[answer])} (${verdict})  ${duration(time)}`,
       ...scoreBars(classifier.labels, classifier.realScores(scores), answer),
     ];
     for (let row = 0; row < Math.max(picture.length, lines.length); row++) {
@@ -62,7 +62,7 @@ export async function demo(modelPath: string | undefined, options: DemoOptions):
 }
 
 function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }
 
 function medianTime(work: () => void): number {
@@ -83,7 +83,7 @@ function scoreBars(labels: readonly string[], scores: readonly number[], answer:
   const textWidth = Math.max(...texts.map((text) => text.length));
   return scores.map((score, i) => {
     const bar = drawBar((score - lowest) / range, BAR_WIDTH).padEnd(BAR_WIDTH);
-    return `${printable(labels[i]!).padStart(labelWidth)} ${bar} ${texts[i]!.padStart(textWidth)}${i === answer ? ' <' : ''}`;
+    return `${printable(labels[i]).padStart(labelWidth)} ${bar} ${texts[i].padStart(textWidth)}${i === answer ? ' <' : ''}`;
   });
 }
 

@@ -25,12 +25,12 @@ export async function run(modelPath: string, inputs: readonly string[], options:
     const scores = classifier.run(data);
     const milliseconds = performance.now() - start;
     const answer = classifier.classOf(scores);
-    const label = classifier.labels[answer]!;
+    const label = classifier.labels[answer];
     const real = classifier.realScores(scores);
     if (options.json) {
       console.log(JSON.stringify({ file, index, class: answer, label, scores: real.map(float32), milliseconds }));
     } else {
-      const name = names[i]!.padEnd(width);
+      const name = names[i].padEnd(width);
       console.log(`${name}  ${printable(label)}  ${scoreList(classifier.labels, real)}  ${duration(milliseconds)}`);
     }
   });
@@ -45,7 +45,7 @@ function float32(value: number): number {
 function scoreList(labels: readonly string[], scores: readonly number[]): string {
   const texts = aligned(scores);
   const order = scores.map((_, i) => i);
-  if (order.length > SHOWN) order.sort((a, b) => scores[b]! - scores[a]!);
-  const shown = order.slice(0, SHOWN).map((i) => `${printable(labels[i]!)}:${texts[i]}`);
+  if (order.length > SHOWN) order.sort((a, b) => scores[b] - scores[a]);
+  const shown = order.slice(0, SHOWN).map((i) => `${printable(labels[i])}:${texts[i]}`);
   return shown.join(' ') + (order.length > SHOWN ? ' ...' : '');
 }
