@@ -25,7 +25,9 @@ export function parseIdx(bytes: Uint8Array, dimensions: number, name: string): I
   const expected = (UNSIGNED_BYTE << 8) | dimensions;
   const magic = view.getUint32(0);
   if (magic !== expected) {
-    throw new DataError(`"${name}" expected idx magic ${hex(expected)} (unsigned bytes, ${dimensions} dimensions), got ${hex(magic)}`);
+    throw new DataError(
+      `"${name}" expected idx magic ${hex(expected)} (unsigned bytes, ${dimensions} dimensions), got ${hex(magic)}`,
+    );
   }
   const shape = Array.from({ length: dimensions }, (_, d) => view.getUint32(4 + 4 * d));
   const size = shape.reduce((product, dimension) => product * dimension, 1);

@@ -63,15 +63,7 @@ export function batchNorm({ rows, channels, epsilon, momentum }: KernelParams['b
 }
 
 export function batchNormBackward({ rows, channels, accumulate }: KernelParams['batchNormBackward']): Shader {
-  const declarations = bindings(
-    'x:f32',
-    'gamma:f32',
-    'saved:f32',
-    'dy:f32',
-    'dx!:f32',
-    'dgamma!:f32',
-    'dbeta!:f32',
-  );
+  const declarations = bindings('x:f32', 'gamma:f32', 'saved:f32', 'dy:f32', 'dx!:f32', 'dgamma!:f32', 'dbeta!:f32');
   const body = /* wgsl */ `let mean = saved[c];
   let r = saved[${channels}u + c];
   var sum = 0.0;

@@ -26,7 +26,8 @@ const DECLARATIONS = bindings('a:f32', 'b:f32', 'c!:f32');
 function operands({ m, n, k, transposeA, transposeB }: MatmulParams) {
   return {
     a: (row: string, at: string) => (transposeA ? `a[(${at}) * ${m}u + ${row}]` : `a[(${row}) * ${k}u + ${at}]`),
-    b: (at: string, column: string) => (transposeB ? `b[(${column}) * ${k}u + ${at}]` : `b[(${at}) * ${n}u + ${column}]`),
+    b: (at: string, column: string) =>
+      transposeB ? `b[(${column}) * ${k}u + ${at}]` : `b[(${at}) * ${n}u + ${column}]`,
   };
 }
 
