@@ -1,6 +1,7 @@
-// Training from a recipe: mini-batch Adam with straight-through estimators on a device, per-epoch validation, and at the
-// end the test set answered the way the exported network will answer it. The samples are uploaded once as bytes; a step
-// writes its sample numbers and labels, runs one program and reads nothing back, except every few steps for progress.
+// Training from a recipe: mini-batch Adam with straight-through estimators on a device, per-epoch validation, and at
+// the end the test set answered the way the exported network will answer it. The samples are uploaded once as bytes; a
+// step writes its sample numbers and labels, runs one program and reads nothing back, except every few steps for
+// progress.
 import { TrainError } from '../errors.js';
 import { Random } from '../numerics/random.js';
 import { slice, type Dataset, type LabelledBytes } from './data/dataset.js';
@@ -28,7 +29,9 @@ export interface Recipe {
   readonly validationSamples: number;
   /** Adam's learning rate of the first epoch and the one that it decays towards, exponentially by epoch. */
   readonly learningRate: { readonly start: number; readonly end: number };
-  /** Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1) or taken as they are. */
+  /**
+   * Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1) or taken as they are.
+   */
   readonly stepScale: 'glorot' | 'none';
   readonly init: WeightInit;
 }

@@ -1,5 +1,6 @@
-// The WGSL kernels against the float64 reference, at sizes around the tiles, and training end to end. Runs where a WebGPU
-// device is found (navigator.gpu, or the package `webgpu` with a Vulkan driver); elsewhere it says why it did not.
+// The WGSL kernels against the float64 reference, at sizes around the tiles, and training end to end. Runs where a
+// WebGPU device is found (navigator.gpu, or the package `webgpu` with a Vulkan driver); elsewhere it says why it did
+// not.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TrainError } from '../../src/errors.js';
@@ -34,7 +35,9 @@ function tests(handle: TrainDevice): void {
     Float32Array.from({ length: t.size }, () => random.uniform(low, high));
   const integers = (t: Tensor, bound: number) => Uint32Array.from({ length: t.size }, () => random.below(bound));
 
-  /** Runs calls on the device and the reference from equal contents; compares `outputs` to a tolerance, 0 for equality. */
+  /**
+   * Runs calls on the device and the reference from equal contents; compares `outputs` to a tolerance, 0 for equality.
+   */
   async function compare(
     calls: readonly Call[],
     contents: ReadonlyMap<Tensor, Float32Array | Uint32Array>,

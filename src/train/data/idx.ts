@@ -1,6 +1,6 @@
 // The idx format of MNIST and its relatives: two zero bytes, an element type (8 = unsigned byte), the number of
-// dimensions, each dimension as a big-endian u32, then the elements, last dimension fastest. Only unsigned bytes are read.
-// Source: http://yann.lecun.com/exdb/mnist (file formats, at the bottom of the page).
+// dimensions, each dimension as a big-endian u32, then the elements, last dimension fastest. Only unsigned bytes are
+// read. Source: http://yann.lecun.com/exdb/mnist (file formats, at the bottom of the page).
 import { DataError } from '../../errors.js';
 
 const UNSIGNED_BYTE = 0x08;

@@ -1,6 +1,6 @@
 // The binarized multilayer perceptron for MNIST: fully connected layers 784-1024-1024-10 with binary weights and sign
-// activations. The net of Courbariaux et al. 2016 has three layers of 4096 and trains for 1000 epochs; this one is sized
-// for minutes. Same layers, loss, optimizer and clipping.
+// activations. The net of Courbariaux et al. 2016 has three layers of 4096 and trains for 1000 epochs; this one is
+// sized for minutes. Same layers, loss, optimizer and clipping.
 import type { Recipe } from '../trainer.js';
 
 /** `hidden` overrides the widths of the hidden layers. */
