@@ -4,9 +4,9 @@
 // tiled: a 64 x 64 tile per workgroup of 16 x 16 threads, 4 x 4 sums per thread, slices of 16 along k in shared memory.
 // subgroup: no shared memory and no barrier. A thread owns one column and 8 rows; the lanes of a subgroup load 8 (their
 // number) values of a row of op(a) side by side along k and broadcast them, so that per slice a thread loads 8 values
-// of each operand for 64 multiply-adds. Software Vulkan pays some 40 cycles per load, whatever the address, and more per
-// barrier. Lavapipe of Mesa 25.0.7 on 2 cores of an AMD EPYC, 128 x 1024 x 1024: 7 GFLOP/s, against 4.4 for 4 x 4 sums
-// per thread without broadcasts and 1 to 3 with shared memory.
+// of each operand for 64 multiply-adds. Software Vulkan pays some 40 cycles per load, whatever the address, and more
+// per barrier. Lavapipe of Mesa 25.0.7 on 2 cores of an AMD EPYC, 128 x 1024 x 1024: 7 GFLOP/s, against 4.4 for 4 x 4
+// sums per thread without broadcasts and 1 to 3 with shared memory.
 import type { KernelParams } from '../kernels.js';
 import { assign, bindings, type GpuTraits, type Shader } from './shader.js';
 
