@@ -1,6 +1,6 @@
-// Finding a WebGPU device: one that the caller brings, the platform's navigator.gpu (browsers, Deno), or Dawn through the
-// optional npm package `webgpu` in Node. A lost device and errors that no error scope caught are kept and thrown at the
-// next check, so that a failed kernel cannot pass as a result.
+// Finding a WebGPU device: one that the caller brings, the platform's navigator.gpu (browsers, Deno), or Dawn through
+// the optional npm package `webgpu` in Node. A lost device and errors that no error scope caught are kept and thrown at
+// the next check, so that a failed kernel cannot pass as a result.
 import { TrainError } from '../errors.js';
 
 /** A device with the errors it met. */
@@ -60,9 +60,10 @@ async function platformGpu(): Promise<GPU> {
 function watched(device: GPUDevice, info: GPUAdapterInfo | undefined, destroy: () => void): TrainDevice {
   let failure: TrainError | undefined;
   let closed = false;
-  device.addEventListener('uncapturederror', (event) => {
-    failure ??= new TrainError(`the GPU device reported an error: ${event.error.message}`);
-  });
+  const onError = ({ error }: GPUUncapturedErrorEvent) => {
+    failure ??= new TrainError(`the GPU device reported an error: ${error.message}`);
+  };
+  device.addEventListener('uncapturederror', onError);
   void device.lost.then(({ reason, message }) => {
     if (!closed) failure ??= new TrainError(`the GPU device was lost (${reason}): ${message}`);
   });
@@ -78,6 +79,7 @@ function watched(device: GPUDevice, info: GPUAdapterInfo | undefined, destroy: (
     },
     close() {
       closed = true;
+      device.removeEventListener('uncapturederror', onError);
       destroy();
     },
   };

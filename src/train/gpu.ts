@@ -1,5 +1,5 @@
-// The WebGPU backend: a buffer per tensor, a pipeline per distinct shader, and one submit per run of a program. Programs
-// are compiled once; a run encodes prepared pipelines and bind groups only.
+// The WebGPU backend: a buffer per tensor, a pipeline per distinct shader, and one submit per run of a program.
+// Programs are compiled once; a run encodes prepared pipelines and bind groups only.
 import { TrainError } from '../errors.js';
 import type { TrainDevice } from './device.js';
 import type { Backend, Call, Program } from './kernels.js';

@@ -10,7 +10,9 @@ export interface KernelParams {
   /** data, indices, out: out[b, i] = 2 * byte(data, indices[b] * features + i) - 255. data is bytes, four to a u32. */
   gatherBytes: { readonly rows: number; readonly features: number };
 
-  /** a, b, c: c (m, n) = op(a) op(b), where op(a) is (m, k), stored (k, m) if transposeA; op(b) (k, n), stored (n, k). */
+  /**
+   * a, b, c: c (m, n) = op(a) op(b), where op(a) is (m, k), stored (k, m) if transposeA; op(b) (k, n), stored (n, k).
+   */
   matmul: {
     readonly m: number;
     readonly n: number;
@@ -30,7 +32,7 @@ export interface KernelParams {
   hardTanhBackward: { readonly size: number; readonly accumulate: boolean };
 
   /**
-   * x, gamma, beta, y, saved, running: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta over the rows of x (B, C).
+   * x, gamma, beta, y, saved, running: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, over rows of (B, C).
    * saved (2, C) takes mean and 1/sqrt(variance + epsilon); running (2, C) moves to mean and variance by `momentum`.
    */
   batchNorm: { readonly rows: number; readonly channels: number; readonly epsilon: number; readonly momentum: number };

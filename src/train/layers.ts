@@ -99,8 +99,10 @@ export interface BatchNormTensors {
 }
 
 /**
- * Batch normalization with the statistics of the batch: h = (x - mean) * r, r = 1/sqrt(variance + epsilon), y = gamma h + beta.
- * dbeta = sum(dy), dgamma = sum(dy h), dx = gamma r (dy - dbeta/B - h dgamma/B); sums and variance (biased) over the rows.
+ * Batch normalization with the statistics of the batch:
+ * h = (x - mean) r with r = 1/sqrt(variance + epsilon), y = gamma h + beta;
+ * dbeta = sum(dy), dgamma = sum(dy h), dx = gamma r (dy - dbeta/B - h dgamma/B).
+ * Means, sums and the (biased) variance are over the B rows.
  */
 export function batchNorm(tape: Tape, x: Tensor, norm: BatchNormTensors, label: string): Tensor {
   const [rows, channels] = matrixShape(x);
@@ -131,7 +133,9 @@ export function batchNorm(tape: Tape, x: Tensor, norm: BatchNormTensors, label: 
   });
 }
 
-/** Evaluation of batch normalization and sign by folded scale and shift: affine (2, C) -> y = sign(scale * s + shift). */
+/**
+ * Evaluation of batch normalization and sign by folded scale and shift: affine (2, C) -> y = sign(scale * s + shift).
+ */
 export function affineSign(tape: Tape, sums: Tensor, affine: Tensor, label: string): Tensor {
   const [rows, channels] = matrixShape(sums);
   const output = tensor(label, sums.shape);

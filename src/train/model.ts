@@ -21,7 +21,10 @@ export interface DenseSpec {
 
 export type LayerSpec = DenseSpec;
 
-/** How latent weights start: uniform in (-1, 1) as in BNN's code, or in (-g, g), g = sqrt(6/(I+O)) (Glorot, Bengio 2010). */
+/**
+ * How latent weights start: uniform in (-1, 1) as in BNN's code, or in (-g, g), g = sqrt(6/(I+O)) (Glorot, Bengio
+ * 2010).
+ */
 export type WeightInit = 'uniform' | 'glorot';
 
 interface Layer {

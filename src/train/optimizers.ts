@@ -20,7 +20,9 @@ export interface AdamState {
   readonly v: Tensor;
 }
 
-/** How one parameter moves: w <- clip(w + stepScale * (w_adam - w)). Latent weights clip at 1, other parameters never. */
+/**
+ * How one parameter moves: w <- clip(w + stepScale * (w_adam - w)). Latent weights clip at 1, other parameters never.
+ */
 export interface ParameterRule {
   readonly stepScale: number;
   readonly clip: number | null;
@@ -54,7 +56,10 @@ export function glorotStepScale(fanIn: number, fanOut: number): number {
   return 1 / Math.sqrt(1.5 / (fanIn + fanOut));
 }
 
-/** Learning rate of epoch e = 0 .. epochs - 1, falling by one factor per epoch from `start`; `end` would be epoch `epochs`. */
+/**
+ * Learning rate of epoch e = 0 .. epochs - 1, falling by one factor per epoch from `start`; epoch `epochs` would have
+ * `end`.
+ */
 export function exponentialDecay(start: number, end: number, epochs: number): (epoch: number) => number {
   return (epoch) => start * (end / start) ** (epoch / epochs);
 }

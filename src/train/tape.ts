@@ -1,7 +1,8 @@
 // The tape: operations recorded once for a batch shape, then run every step with the same buffers. An operation brings
-// its forward calls and a function that writes its backward calls, so any estimator (a straight-through one, a quantizer
-// of gradients) is an operation like others. backward() walks the record in reverse: when an operation is reached, all
-// users of its output have added their part to its gradient. The first part replaces, later ones accumulate.
+// its forward calls and a function that writes its backward calls, so any estimator (a straight-through one, a
+// quantizer of gradients) is an operation like others. backward() walks the record in reverse: when an operation is
+// reached, all users of its output have added their part to its gradient. The first part replaces, later ones
+// accumulate.
 import type { Call } from './kernels.js';
 import { tensor, type Tensor } from './tensor.js';
 
@@ -16,8 +17,8 @@ export interface Operation {
   readonly output: Tensor;
   readonly forward: readonly Call[];
   /**
-   * The calls that turn the output's gradient into the inputs'. `target(x)` is null for an input that needs none; it may
-   * be asked once per input. Left out by operations that only serve evaluation.
+   * The calls that turn the output's gradient into the inputs'. `target(x)` is null for an input that needs none; it
+   * may be asked once per input. Left out by operations that only serve evaluation.
    */
   readonly backward?: (doutput: Tensor, target: (input: Tensor) => GradientTarget | null) => readonly Call[];
 }

@@ -1,5 +1,6 @@
 // A tensor of the training tape: a name for an array of a fixed shape. It holds no data and no device handle; a backend
-// gives it storage when a program that mentions it is compiled. Two tensors are the same one if they are the same object.
+// gives it storage when a program that mentions it is compiled. Two tensors are the same one if they are the same
+// object.
 
 export type ElementType = 'f32' | 'u32';
 

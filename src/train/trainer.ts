@@ -1,6 +1,7 @@
-// Training from a recipe: mini-batch Adam with straight-through estimators on a device, per-epoch validation, and at the
-// end the test set answered the way the exported network will answer it. The samples are uploaded once as bytes; a step
-// writes its sample numbers and labels, runs one program and reads nothing back, except every few steps for progress.
+// Training from a recipe: mini-batch Adam with straight-through estimators on a device, per-epoch validation, and at
+// the end the test set answered the way the exported network will answer it. The samples are uploaded once as bytes; a
+// step writes its sample numbers and labels, runs one program and reads nothing back, except every few steps for
+// progress.
 import { TrainError } from '../errors.js';
 import { Random } from '../numerics/random.js';
 import { slice, type Dataset, type LabelledBytes } from './data/dataset.js';
@@ -28,7 +29,9 @@ export interface Recipe {
   readonly validationSamples: number;
   /** Adam's learning rate of the first epoch and the one that it decays towards, exponentially by epoch. */
   readonly learningRate: { readonly start: number; readonly end: number };
-  /** Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1) or taken as they are. */
+  /**
+   * Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1) or taken as they are.
+   */
   readonly stepScale: 'glorot' | 'none';
   readonly init: WeightInit;
 }
@@ -89,6 +92,7 @@ const EVALUATION_BATCH = 500;
 
 /**
  * Trains `recipe` on `data`. Nothing is written anywhere; the result is plain data.
+ * @throws RangeError if an option or the data set is out of range
  * @throws TrainError if there is no device, training was stopped, the loss stopped being finite, or the device failed
  * @example
  * const { network, test } = await train(mnistMlp(), await loadMnist('mnist'), { epochs: 10, onProgress: console.log });
@@ -97,12 +101,14 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   const { epochs = recipe.epochs, seed = 1 } = options;
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`"epochs" expected an integer >= 1, got ${epochs}`);
   if (!Number.isInteger(seed)) throw new RangeError(`"seed" expected an integer, got ${seed}`);
+  const features = data.inputShape.reduce((product, dimension) => product * dimension, 1);
+  checkSamples('train', data.train, features, data.classes.length);
+  checkSamples('test', data.test, features, data.classes.length);
   const { training, validation } = split(recipe, data, options.limit);
   stopIfAborted(options.signal);
   const handle = await openDevice(options.device);
   const backend = new GpuBackend(handle);
   try {
-    const features = data.inputShape.reduce((product, dimension) => product * dimension, 1);
     const model = new Model(features, recipe.layers(data.classes.length));
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
@@ -137,6 +143,21 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
     backend.dispose();
     handle.close();
   }
+}
+
+function checkSamples(
+  name: string,
+  { count, samples, labels }: LabelledBytes,
+  features: number,
+  classes: number,
+): void {
+  if (samples.length !== count * features || labels.length !== count) {
+    throw new RangeError(
+      `"${name}" expected ${count * features} bytes and ${count} labels, got ${samples.length} and ${labels.length}`,
+    );
+  }
+  const wrong = labels.findIndex((label) => label >= classes);
+  if (wrong >= 0) throw new RangeError(`"${name}" expected labels below ${classes}, got ${labels[wrong]} at ${wrong}`);
 }
 
 /** The training samples in use, and those held back from them. */
@@ -212,7 +233,9 @@ async function trainEpochs(
       const [lossSum, right] = (await backend.read(totals)) as unknown as [number, number];
       const loss = lossSum / step;
       if (!Number.isFinite(loss)) {
-        throw new TrainError(`loss expected a finite number, got ${loss} in epoch ${epoch}, by step ${step} of ${steps}`);
+        throw new TrainError(
+          `loss expected a finite number, got ${loss} in epoch ${epoch}, by step ${step} of ${steps}`,
+        );
       }
       const validationAccuracy = step === steps ? await validate() : undefined;
       if (validationAccuracy !== undefined) validationAccuracies.push(validationAccuracy);

@@ -115,7 +115,13 @@ export class CpuReference implements Backend {
   readonly #arrays = new Map<Tensor, Float64Array>();
 
   compile(calls: readonly Call[]): Promise<Program> {
-    const run = () => calls.forEach((call) => execute(call, call.tensors.map((t) => this.array(t))));
+    const run = () =>
+      calls.forEach((call) =>
+        execute(
+          call,
+          call.tensors.map((t) => this.array(t)),
+        ),
+      );
     return Promise.resolve({ run });
   }
 

@@ -1,5 +1,6 @@
-// The WGSL kernels against the float64 reference, at sizes around the tiles, and training end to end. Runs where a WebGPU
-// device is found (navigator.gpu, or the package `webgpu` with a Vulkan driver); elsewhere it says why it did not.
+// The WGSL kernels against the float64 reference, at sizes around the tiles, and training end to end. Runs where a
+// WebGPU device is found (navigator.gpu, or the package `webgpu` with a Vulkan driver); elsewhere it says why it did
+// not.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TrainError } from '../../src/errors.js';
@@ -30,10 +31,13 @@ function tests(handle: TrainDevice): void {
     handle.close();
   });
 
-  const floats = (t: Tensor, low = -2, high = 2) => Float32Array.from({ length: t.size }, () => random.uniform(low, high));
+  const floats = (t: Tensor, low = -2, high = 2) =>
+    Float32Array.from({ length: t.size }, () => random.uniform(low, high));
   const integers = (t: Tensor, bound: number) => Uint32Array.from({ length: t.size }, () => random.below(bound));
 
-  /** Runs calls on the device and the reference from equal contents; compares `outputs` to a tolerance, 0 for equality. */
+  /**
+   * Runs calls on the device and the reference from equal contents; compares `outputs` to a tolerance, 0 for equality.
+   */
   async function compare(
     calls: readonly Call[],
     contents: ReadonlyMap<Tensor, Float32Array | Uint32Array>,
@@ -103,7 +107,12 @@ function tests(handle: TrainDevice): void {
   test('sign, hardTanh and their gradients are exact, at 0, -0 and |x| = 1 too', async () => {
     const special = [0, -0, 1, -1, 1 + 2 ** -23, -1 - 2 ** -23, 1 - 2 ** -24, 1e-30, -1e-30];
     for (const size of [1, 9, 64, 131]) {
-      const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((label) => tensor(label, [size])) as [Tensor, Tensor, Tensor, Tensor];
+      const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((label) => tensor(label, [size])) as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
       const contents = new Map([x, dy, dx].map((t) => [t, floats(t)]));
       special.slice(0, size).forEach((value, i) => (contents.get(x)![i] = value));
       for (const kernel of ['sign', 'hardTanh'] as const) {
@@ -131,7 +140,12 @@ function tests(handle: TrainDevice): void {
       [17, 17],
       [131, 10],
     ] as const) {
-      const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((l) => tensor(l, [rows, channels])) as [Tensor, Tensor, Tensor, Tensor];
+      const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((l) => tensor(l, [rows, channels])) as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
       const [gamma, beta, dgamma, dbeta] = ['gamma', 'beta', 'dgamma', 'dbeta'].map((l) => tensor(l, [channels])) as [
         Tensor,
         Tensor,
@@ -167,7 +181,11 @@ function tests(handle: TrainDevice): void {
 
   test('affineSign decides as the rounded product plus shift does, at ties too', async () => {
     const [rows, channels] = [257, 13];
-    const [s, affine, y] = [tensor('s', [rows, channels]), tensor('affine', [2, channels]), tensor('y', [rows, channels])];
+    const [s, affine, y] = [
+      tensor('s', [rows, channels]),
+      tensor('affine', [2, channels]),
+      tensor('y', [rows, channels]),
+    ];
     const sums = floats(s, -2000, 2000).map(Math.round);
     const pairs = floats(affine, -0.01, 0.01);
     // Every shift is the negated rounded product of one of its column's sums: exactly at the threshold.
@@ -206,7 +224,9 @@ function tests(handle: TrainDevice): void {
         tensor('dloss', [1]),
         tensor('totals', [2]),
       ];
-      const contents = new Map<Tensor, Float32Array | Uint32Array>([scores, dscores, dloss, totals].map((t) => [t, floats(t)]));
+      const contents = new Map<Tensor, Float32Array | Uint32Array>(
+        [scores, dscores, dloss, totals].map((t) => [t, floats(t)]),
+      );
       contents.set(labels, integers(labels, channels));
       for (const accumulate of [false, true]) {
         const calls: Call[] = [
@@ -225,7 +245,12 @@ function tests(handle: TrainDevice): void {
   test('adam agrees for clipped and free parameters', async () => {
     for (const clip of [1, null]) {
       const size = 131;
-      const [dw, w, m, v] = ['dw', 'w', 'm', 'v'].map((label) => tensor(label, [size])) as [Tensor, Tensor, Tensor, Tensor];
+      const [dw, w, m, v] = ['dw', 'w', 'm', 'v'].map((label) => tensor(label, [size])) as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
       const rates = tensor('rates', [2]);
       const contents = new Map([dw, w, m].map((t) => [t, floats(t)]));
       contents.set(v, floats(v, 0, 2));
@@ -261,7 +286,10 @@ function tests(handle: TrainDevice): void {
     const seen: TrainProgress[] = [];
     first = await train(RECIPE, DATA, { device: handle.device, onProgress: (p) => seen.push(p) });
     const ends = seen.filter(({ step, steps }) => step === steps);
-    assert.equal(ends.map(({ epoch }) => epoch), [1, 2, 3, 4]);
+    assert.equal(
+      ends.map(({ epoch }) => epoch),
+      [1, 2, 3, 4],
+    );
     assert.ok(ends.at(-1)!.loss < ends[0]!.loss / 2, `loss ${ends.map(({ loss }) => loss.toFixed(3)).join(' ')}`);
     assert.equal(
       ends.map(({ validationAccuracy }) => validationAccuracy),
@@ -282,11 +310,14 @@ function tests(handle: TrainDevice): void {
   test('the trained network, computed from its plain data, answers every test sample as the trainer did', () => {
     const { network } = first;
     assert.equal(network.inputShape, DATA.inputShape);
-    assert.equal(network.layers.map(({ inputs, outputs }) => [inputs, outputs]), [
-      [25, 40],
-      [40, 24],
-      [24, 3],
-    ]);
+    assert.equal(
+      network.layers.map(({ inputs, outputs }) => [inputs, outputs]),
+      [
+        [25, 40],
+        [40, 24],
+        [24, 3],
+      ],
+    );
     assert.is(network.record.trainSamples + 60, DATA.train.count);
     assert.is(network.record.testAccuracy, first.test.accuracy);
     for (let sample = 0; sample < DATA.test.count; sample++) {
@@ -308,7 +339,10 @@ function tests(handle: TrainDevice): void {
   test('train() stops on a signal and on a loss that is not finite', async () => {
     const stop = new AbortController();
     const onProgress = () => stop.abort();
-    await rejects(train(RECIPE, DATA, { device: handle.device, signal: stop.signal, onProgress }), /training was stopped/);
+    await rejects(
+      train(RECIPE, DATA, { device: handle.device, signal: stop.signal, onProgress }),
+      /training was stopped/,
+    );
     const wild = { ...RECIPE, learningRate: { start: Infinity, end: 1 } };
     await rejects(train(wild, DATA, { device: handle.device }), /loss expected a finite number, got NaN in epoch 1/);
   });
@@ -318,10 +352,12 @@ function tests(handle: TrainDevice): void {
     const backend = new GpuBackend(other);
     const x = tensor('x', [4]);
     // One buffer read and written by one dispatch is against WebGPU's rules.
-    const program = await backend.compile([{ kernel: 'sign', params: { size: 4 }, tensors: [x, x] }]).catch((e: unknown) => {
-      assert.instance(e, TrainError);
-      return null;
-    });
+    const program = await backend
+      .compile([{ kernel: 'sign', params: { size: 4 }, tensors: [x, x] }])
+      .catch((e: unknown) => {
+        assert.instance(e, TrainError);
+        return null;
+      });
     program?.run();
     await rejects(backend.read(x), /GPU/);
     backend.dispose();

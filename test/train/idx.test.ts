@@ -42,13 +42,18 @@ test('parseIdx() returns shape and elements, also from a view with an offset', (
   for (const bytes of [file, shifted.subarray(5)]) {
     const { shape, data } = parseIdx(bytes, 3, 'file');
     assert.equal(shape, [2, 3, 4]);
-    assert.equal([...data], Array.from({ length: 24 }, (_, i) => i));
+    assert.equal(
+      [...data],
+      Array.from({ length: 24 }, (_, i) => i),
+    );
   }
 });
 
 test('parseIdx() refuses truncated files, wrong magic numbers and wrong lengths with both numbers', () => {
   fails(/"f" expected an idx header of 16 bytes, got a file of 3 bytes/, () => parseIdx(new Uint8Array(3), 3, 'f'));
-  fails(/expected 24 bytes of data for shape \[2, 3, 4\], got 23/, () => parseIdx(idx([2, 3, 4]).subarray(0, -1), 3, 'f'));
+  fails(/expected 24 bytes of data for shape \[2, 3, 4\], got 23/, () =>
+    parseIdx(idx([2, 3, 4]).subarray(0, -1), 3, 'f'),
+  );
   fails(/expected 5 bytes of data for shape \[5\], got 6/, () => parseIdx(Uint8Array.of(...idx([5]), 0), 1, 'f'));
   fails(/expected idx magic 0x00000801 .*got 0x00000803/, () => parseIdx(idx([2, 3, 4]), 1, 'f'));
   const floats = idx([8]);

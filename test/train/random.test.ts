@@ -6,7 +6,14 @@ import { Random } from '../../src/numerics/random.js';
 const test = suite('train/random');
 
 test('Random.uint32() follows from the seed alone', () => {
-  const draw = (seed: number) => Array.from({ length: 5 }, ((r) => () => r.uint32())(new Random(seed)));
+  const draw = (seed: number) =>
+    Array.from(
+      { length: 5 },
+      (
+        (r) => () =>
+          r.uint32()
+      )(new Random(seed)),
+    );
   assert.equal(draw(7), draw(7));
   assert.not.equal(draw(7), draw(8));
   assert.not.equal(draw(0), [0, 0, 0, 0, 0]);

@@ -19,7 +19,10 @@ function smoothNet(seed: number) {
   const rows = 7;
   const leaf = (label: string, shape: readonly number[], low: number, high: number): Tensor => {
     const t = tape.watch(tensor(label, shape));
-    cpu.write(t, Float64Array.from({ length: t.size }, () => random.uniform(low, high)));
+    cpu.write(
+      t,
+      Float64Array.from({ length: t.size }, () => random.uniform(low, high)),
+    );
     return t;
   };
   const norm = (channels: number, label: string) => ({
@@ -36,7 +39,10 @@ function smoothNet(seed: number) {
   const v = dense(tape, x, w3, 'v3');
   const normed = batchNorm(tape, u, n2, 'y2');
   const labels = tensor('labels', [rows], 'u32');
-  cpu.write(labels, Uint32Array.from({ length: rows }, () => random.below(3)));
+  cpu.write(
+    labels,
+    Uint32Array.from({ length: rows }, () => random.below(3)),
+  );
   const both = tensor('stacked', [rows, 3]);
   tape.record({
     inputs: [normed, v],

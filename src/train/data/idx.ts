@@ -1,6 +1,6 @@
 // The idx format of MNIST and its relatives: two zero bytes, an element type (8 = unsigned byte), the number of
-// dimensions, each dimension as a big-endian u32, then the elements, last dimension fastest. Only unsigned bytes are read.
-// Source: http://yann.lecun.com/exdb/mnist (file formats, at the bottom of the page).
+// dimensions, each dimension as a big-endian u32, then the elements, last dimension fastest. Only unsigned bytes are
+// read. Source: http://yann.lecun.com/exdb/mnist (file formats, at the bottom of the page).
 import { DataError } from '../../errors.js';
 
 const UNSIGNED_BYTE = 0x08;
@@ -25,7 +25,9 @@ export function parseIdx(bytes: Uint8Array, dimensions: number, name: string): I
   const expected = (UNSIGNED_BYTE << 8) | dimensions;
   const magic = view.getUint32(0);
   if (magic !== expected) {
-    throw new DataError(`"${name}" expected idx magic ${hex(expected)} (unsigned bytes, ${dimensions} dimensions), got ${hex(magic)}`);
+    throw new DataError(
+      `"${name}" expected idx magic ${hex(expected)} (unsigned bytes, ${dimensions} dimensions), got ${hex(magic)}`,
+    );
   }
   const shape = Array.from({ length: dimensions }, (_, d) => view.getUint32(4 + 4 * d));
   const size = shape.reduce((product, dimension) => product * dimension, 1);

@@ -1,9 +1,6 @@
 // MNIST from a folder: 60,000 training and 10,000 test images of 28 x 28 bytes (LeCun, Cortes, Burges), four idx files.
-// Each is looked for under its usual names: with `-idx3-ubyte` or `.idx3-ubyte`, plain or gzipped. Needs Node's fs and zlib.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+// Each is looked for under its usual names: with `-idx3-ubyte` or `.idx3-ubyte`, plain or gzipped. Node's fs and
+// zlib are loaded when a folder is read, so that browsers can load the rest of bitlane/train.
 import { DataError } from '../../errors.js';
 import type { Dataset, LabelledBytes } from './dataset.js';
 import { parseIdx, type IdxArray } from './idx.js';
@@ -13,7 +10,6 @@ const WHERE =
   't10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz)';
 const SIDE = 28;
 const CLASSES = 10;
-const inflate = promisify(gunzip);
 
 /** Reads the training and the test set. @throws DataError naming the file that is missing or damaged */
 export async function loadMnist(folder: string): Promise<Dataset> {
@@ -41,7 +37,7 @@ export async function loadMnistSplit(folder: string, split: 'train' | 'test'): P
 async function load(folder: string, stem: string, dimensions: number): Promise<IdxArray> {
   const names = [`${stem}-idx${dimensions}-ubyte`, `${stem}.idx${dimensions}-ubyte`].flatMap((n) => [n, `${n}.gz`]);
   for (const name of names) {
-    const path = join(folder, name);
+    const path = `${folder}/${name}`;
     const bytes = await readIfThere(path);
     if (bytes) return parseIdx(name.endsWith('.gz') ? await unzip(bytes, path) : bytes, dimensions, path);
   }
@@ -49,6 +45,7 @@ async function load(folder: string, stem: string, dimensions: number): Promise<I
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | null> {
+  const { readFile } = await import('node:fs/promises');
   try {
     return await readFile(path);
   } catch (cause) {
@@ -59,8 +56,9 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
 }
 
 async function unzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+  const { gunzipSync } = await import('node:zlib');
   try {
-    return await inflate(bytes);
+    return gunzipSync(bytes);
   } catch (cause) {
     throw new DataError(`"${path}" expected gzip data: ${(cause as Error).message}`, { cause });
   }

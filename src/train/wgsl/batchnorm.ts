@@ -1,6 +1,6 @@
-// Batch normalization over the rows of (B, C). A workgroup owns 16 columns; 16 threads share a column, each adds up every
-// 16th row, and a tree of four barriers joins them. Neighbouring threads read neighbouring columns. The variance is taken
-// around the mean in a second pass: sums of a first layer reach 2e5, whose squares would cancel in float32.
+// Batch normalization over the rows of (B, C). A workgroup owns 16 columns; 16 threads share a column, each adds up
+// every 16th row, and a tree of four barriers joins them. Neighbouring threads read neighbouring columns. The variance
+// is taken around the mean in a second pass: sums of a first layer reach 2e5, whose squares would cancel in float32.
 import type { KernelParams } from '../kernels.js';
 import { assign, bindings, f32, type Shader } from './shader.js';
 
@@ -22,7 +22,10 @@ fn reduce(value: f32, local: u32) -> f32 {
   return sum;
 }`;
 
-/** The entry point: `c` is the thread's column, clamped so that surplus threads work on a copy; `store` says if it counts. */
+/**
+ * The entry point: `c` is the thread's column, clamped so that surplus threads work on a copy; `store` says if it
+ * counts.
+ */
 function entry(channels: number, body: string): string {
   return /* wgsl */ `${REDUCE}
 @compute @workgroup_size(${COLUMNS * LANES}) fn main(
@@ -63,15 +66,7 @@ export function batchNorm({ rows, channels, epsilon, momentum }: KernelParams['b
 }
 
 export function batchNormBackward({ rows, channels, accumulate }: KernelParams['batchNormBackward']): Shader {
-  const declarations = bindings(
-    'x:f32',
-    'gamma:f32',
-    'saved:f32',
-    'dy:f32',
-    'dx!:f32',
-    'dgamma!:f32',
-    'dbeta!:f32',
-  );
+  const declarations = bindings('x:f32', 'gamma:f32', 'saved:f32', 'dy:f32', 'dx!:f32', 'dgamma!:f32', 'dbeta!:f32');
   const body = /* wgsl */ `let mean = saved[c];
   let r = saved[${channels}u + c];
   var sum = 0.0;

@@ -1,4 +1,5 @@
-// One thread per element: binarization, hard tanh, their gradients, folded batch normalization with sign, and the inputs.
+// One thread per element: binarization, hard tanh, their gradients, folded batch normalization with sign, and the
+// inputs.
 import type { KernelParams } from '../kernels.js';
 import { assign, bindings, flatShader, type Shader } from './shader.js';
 
