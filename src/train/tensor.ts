@@ -28,5 +28,5 @@ export function matrixShape(t: Tensor): readonly [rows: number, columns: number]
   if (t.shape.length !== 2) {
     throw new RangeError(`tensor "${t.label}" expected 2 dimensions, got shape [${t.shape.join(', ')}]`);
   }
-  return [t.shape[0]!, t.shape[1]!];
+  return [t.shape[0], t.shape[1]];
 }

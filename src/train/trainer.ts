@@ -225,7 +225,7 @@ async function trainEpochs(
       backend.write(indices, batch);
       backend.write(
         labels,
-        batch.map((sample) => training.labels[sample]!),
+        batch.map((sample) => training.labels[sample]),
       );
       backend.write(optimizer.rates, optimizer.ratesAt(++stepsDone, learningRate));
       program.run();
@@ -301,7 +301,7 @@ class Evaluator {
       const sums = await this.#backend.read(this.#sums);
       for (let b = 0; b < count; b++) {
         const row = scores.subarray((start + b) * classes, (start + b + 1) * classes);
-        for (let c = 0; c < classes; c++) row[c] = Math.fround(scale[c]! * sums[b * classes + c]!) + shift[c]!;
+        for (let c = 0; c < classes; c++) row[c] = Math.fround(scale[c] * sums[b * classes + c]) + shift[c];
         const prediction = row.indexOf(Math.max(...row));
         predictions[start + b] = prediction;
         if (prediction === data.labels[start + b]) right++;

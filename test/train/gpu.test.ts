@@ -56,10 +56,10 @@ function tests(handle: TrainDevice): void {
       const expected = cpu.array(t);
       const got = await gpu.read(t);
       const magnitude = expected.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-30);
-      const difference = expected.reduce((max, v, i) => Math.max(max, Math.abs(v - got[i]!)), 0) / magnitude;
-      const name = calls.length > 2 ? 'whole net' : calls[0]!.kernel;
+      const difference = expected.reduce((max, v, i) => Math.max(max, Math.abs(v - got[i])), 0) / magnitude;
+      const name = calls.length > 2 ? 'whole net' : calls[0].kernel;
       largest.set(name, Math.max(largest.get(name) ?? 0, difference));
-      const place = `${name} ${JSON.stringify(calls[0]!.params)} "${t.label}"`;
+      const place = `${name} ${JSON.stringify(calls[0].params)} "${t.label}"`;
       assert.ok(difference <= tolerance, `${place}: largest difference ${difference}, tolerance ${tolerance}`);
     }
     gpu.dispose();
@@ -189,7 +189,7 @@ function tests(handle: TrainDevice): void {
     const sums = floats(s, -2000, 2000).map(Math.round);
     const pairs = floats(affine, -0.01, 0.01);
     // Every shift is the negated rounded product of one of its column's sums: exactly at the threshold.
-    for (let c = 0; c < channels; c++) pairs[channels + c] = -Math.fround(pairs[c]! * sums[c * channels + c]!);
+    for (let c = 0; c < channels; c++) pairs[channels + c] = -Math.fround(pairs[c] * sums[c * channels + c]);
     const contents = new Map([
       [s, sums],
       [affine, pairs],
@@ -290,7 +290,7 @@ function tests(handle: TrainDevice): void {
       ends.map(({ epoch }) => epoch),
       [1, 2, 3, 4],
     );
-    assert.ok(ends.at(-1)!.loss < ends[0]!.loss / 2, `loss ${ends.map(({ loss }) => loss.toFixed(3)).join(' ')}`);
+    assert.ok(ends.at(-1)!.loss < ends[0].loss / 2, `loss ${ends.map(({ loss }) => loss.toFixed(3)).join(' ')}`);
     assert.equal(
       ends.map(({ validationAccuracy }) => validationAccuracy),
       first.validationAccuracies,
@@ -326,8 +326,8 @@ function tests(handle: TrainDevice): void {
         assert.ok(weights.every((w) => Math.abs(w) <= 1));
         const { scale, shift } = foldBatchNorm(norm);
         values = Array.from({ length: outputs }, (_, o) => {
-          const sum = values.reduce((total, v, i) => total + v * sign(weights[o * inputs + i]!), 0);
-          const y = Math.fround(Math.fround(scale[o]! * sum) + shift[o]!);
+          const sum = values.reduce((total, v, i) => total + v * sign(weights[o * inputs + i]), 0);
+          const y = Math.fround(Math.fround(scale[o] * sum) + shift[o]);
           return activation === 'sign' ? sign(y) : y;
         });
       }

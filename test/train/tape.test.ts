@@ -75,7 +75,7 @@ test('Tape.backward() agrees with central differences for every parameter of a n
   forward.run();
   backward.run();
   backward.run(); // a second run must replace the first, not add to it
-  const lossAt = () => (forward.run(), cpu.array(loss)[0]!);
+  const lossAt = () => (forward.run(), cpu.array(loss)[0]);
   const h = 1e-6;
   let largest = 0;
   for (const leaf of leaves) {
@@ -87,7 +87,7 @@ test('Tape.backward() agrees with central differences for every parameter of a n
       values[i] = value - h;
       const below = lossAt();
       values[i] = value;
-      const difference = Math.abs((above - below) / (2 * h) - analytic[i]!);
+      const difference = Math.abs((above - below) / (2 * h) - analytic[i]);
       largest = Math.max(largest, difference);
       assert.ok(difference < 1e-7, `d ${leaf.label}[${i}]: ${analytic[i]} against ${(above - below) / (2 * h)}`);
     });
@@ -131,7 +131,7 @@ test('adam() takes the steps of its closed form, scaled and clipped', async () =
     program.run();
   }
   const expected = [0.5 - 0.006, -0.25 + 0.006, 1];
-  expected.forEach((value, i) => assert.ok(Math.abs(cpu.array(w)[i]! - value) < 1e-7, `${cpu.array(w)[i]} ${value}`));
+  expected.forEach((value, i) => assert.ok(Math.abs(cpu.array(w)[i] - value) < 1e-7, `${cpu.array(w)[i]} ${value}`));
 });
 
 test('exponentialDecay() starts at its start, falls by one factor and heads for its end', () => {

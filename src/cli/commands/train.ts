@@ -7,6 +7,7 @@ import { exportNetwork } from '../../export/export.js';
 import { load } from '../../index.node.js';
 import { writeModel } from '../../model/write.js';
 import { loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
+import { checkAdapter } from '../adapter.js';
 import { Classifier } from '../classifier.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { Interrupted, UsageError } from '../failure.js';
@@ -35,6 +36,7 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   }
   await checkFolder(options.data, 'data folder');
   await checkTarget(out);
+  checkAdapter();
   const { signal, stopIfAborted, release } = interruptible();
   const progress = trainingProgress(process.stderr, recipe.batchSize);
   const start = performance.now();

@@ -23,5 +23,5 @@ const SHADERS: { readonly [N in KernelName]: (params: KernelParams[N], traits: G
 };
 
 export function shaderOf<N extends KernelName>(call: Call & { readonly kernel: N }, traits: GpuTraits): Shader {
-  return SHADERS[call.kernel as N](call.params as KernelParams[N], traits);
+  return SHADERS[call.kernel](call.params as KernelParams[N], traits);
 }
