@@ -25,7 +25,6 @@ test('train writes a model that eval finds as accurate as train said', () => {
   const { code, stdout, stderr } = bitlane(...ARGS, '--epochs', '2', '--seed', '7', '--json');
   if (code !== 0) {
     assert.is(code, 1);
-    // A WebGPU implementation may write warnings of its own before.
     assert.match(stderr, /^bitlane: training expected (WebGPU|a WebGPU adapter).*\n$/);
     assert.is(stdout, '');
     assert.equal(readdirSync(target), []);
