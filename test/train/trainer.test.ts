@@ -31,12 +31,12 @@ test('train() stops before it starts on an aborted signal', async () => {
   await rejects(train(mnistMlp(), DATA, { signal: AbortSignal.abort() }), 'TrainError', /training was stopped/);
 });
 
-test('mnistMlp() is 1024-1024-classes unless told otherwise', () => {
+test('mnistMlp() is 512-512-classes unless told otherwise', () => {
   const widths = (hidden?: number[]) =>
     mnistMlp(hidden)
       .layers(10)
       .map(({ outputs }) => outputs);
-  assert.equal(widths(), [1024, 1024, 10]);
+  assert.equal(widths(), [512, 512, 10]);
   assert.equal(widths([64]), [64, 10]);
   assert.equal(
     mnistMlp()

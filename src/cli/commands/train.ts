@@ -36,12 +36,12 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   }
   await checkFolder(options.data, 'data folder');
   await checkTarget(out);
-  checkAdapter();
   const { signal, stopIfAborted, release } = interruptible();
   const progress = trainingProgress(process.stderr, recipe.batchSize);
   const start = performance.now();
   try {
     const data = await loadMnist(options.data);
+    checkAdapter();
     stopIfAborted();
     const result = await trainNetwork(recipe, data, {
       epochs,
