@@ -93,8 +93,13 @@ sha256Array():Uint8Array|null {
   return offset ? new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset)) : null;
 }
 
+groups():number {
+  const offset = this.bb!.__offset(this.bb_pos, 18);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 1;
+}
+
 static startConstant(builder:flatbuffers.Builder) {
-  builder.startObject(7);
+  builder.startObject(8);
 }
 
 static addName(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset) {
@@ -166,6 +171,10 @@ static startSha256Vector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(1, numElems, 1);
 }
 
+static addGroups(builder:flatbuffers.Builder, groups:number) {
+  builder.addFieldInt32(7, groups, 1);
+}
+
 static endConstant(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 4) // name
@@ -174,7 +183,7 @@ static endConstant(builder:flatbuffers.Builder):flatbuffers.Offset {
   return offset;
 }
 
-static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset, shapeOffset:flatbuffers.Offset, encoding:Encoding, bits:number, layout:Layout, dataOffset:flatbuffers.Offset, sha256Offset:flatbuffers.Offset):flatbuffers.Offset {
+static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset, shapeOffset:flatbuffers.Offset, encoding:Encoding, bits:number, layout:Layout, dataOffset:flatbuffers.Offset, sha256Offset:flatbuffers.Offset, groups:number):flatbuffers.Offset {
   Constant.startConstant(builder);
   Constant.addName(builder, nameOffset);
   Constant.addShape(builder, shapeOffset);
@@ -183,6 +192,7 @@ static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset
   Constant.addLayout(builder, layout);
   Constant.addData(builder, dataOffset);
   Constant.addSha256(builder, sha256Offset);
+  Constant.addGroups(builder, groups);
   return Constant.endConstant(builder);
 }
 }

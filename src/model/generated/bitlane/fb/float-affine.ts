@@ -27,9 +27,9 @@ multipliers():number {
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
 }
 
-biases():number {
+biases():number|null {
   const offset = this.bb!.__offset(this.bb_pos, 6);
-  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : null;
 }
 
 minimum():number|null {
@@ -51,7 +51,7 @@ static addMultipliers(builder:flatbuffers.Builder, multipliers:number) {
 }
 
 static addBiases(builder:flatbuffers.Builder, biases:number) {
-  builder.addFieldInt32(1, biases, 0);
+  builder.addFieldInt32(1, biases, null);
 }
 
 static addMinimum(builder:flatbuffers.Builder, minimum:number) {
@@ -67,10 +67,11 @@ static endFloatAffine(builder:flatbuffers.Builder):flatbuffers.Offset {
   return offset;
 }
 
-static createFloatAffine(builder:flatbuffers.Builder, multipliers:number, biases:number, minimum:number|null, maximum:number|null):flatbuffers.Offset {
+static createFloatAffine(builder:flatbuffers.Builder, multipliers:number, biases:number|null, minimum:number|null, maximum:number|null):flatbuffers.Offset {
   FloatAffine.startFloatAffine(builder);
   FloatAffine.addMultipliers(builder, multipliers);
-  FloatAffine.addBiases(builder, biases);
+  if (biases !== null)
+    FloatAffine.addBiases(builder, biases);
   if (minimum !== null)
     FloatAffine.addMinimum(builder, minimum);
   if (maximum !== null)

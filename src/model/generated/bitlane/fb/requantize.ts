@@ -27,14 +27,14 @@ biases():number|null {
   return offset ? this.bb!.readUint32(this.bb_pos + offset) : null;
 }
 
-multipliers():number|null {
+multipliers():number {
   const offset = this.bb!.__offset(this.bb_pos, 6);
-  return offset ? this.bb!.readUint32(this.bb_pos + offset) : null;
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
 }
 
-shifts():number {
+shift():number {
   const offset = this.bb!.__offset(this.bb_pos, 8);
-  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+  return offset ? this.bb!.readUint8(this.bb_pos + offset) : 30;
 }
 
 minimum():number|null {
@@ -61,11 +61,11 @@ static addBiases(builder:flatbuffers.Builder, biases:number) {
 }
 
 static addMultipliers(builder:flatbuffers.Builder, multipliers:number) {
-  builder.addFieldInt32(1, multipliers, null);
+  builder.addFieldInt32(1, multipliers, 0);
 }
 
-static addShifts(builder:flatbuffers.Builder, shifts:number) {
-  builder.addFieldInt32(2, shifts, 0);
+static addShift(builder:flatbuffers.Builder, shift:number) {
+  builder.addFieldInt8(2, shift, 30);
 }
 
 static addMinimum(builder:flatbuffers.Builder, minimum:number) {
@@ -85,13 +85,12 @@ static endRequantize(builder:flatbuffers.Builder):flatbuffers.Offset {
   return offset;
 }
 
-static createRequantize(builder:flatbuffers.Builder, biases:number|null, multipliers:number|null, shifts:number, minimum:number|null, maximum:number|null, residualMultiplier:number|null):flatbuffers.Offset {
+static createRequantize(builder:flatbuffers.Builder, biases:number|null, multipliers:number, shift:number, minimum:number|null, maximum:number|null, residualMultiplier:number|null):flatbuffers.Offset {
   Requantize.startRequantize(builder);
   if (biases !== null)
     Requantize.addBiases(builder, biases);
-  if (multipliers !== null)
-    Requantize.addMultipliers(builder, multipliers);
-  Requantize.addShifts(builder, shifts);
+  Requantize.addMultipliers(builder, multipliers);
+  Requantize.addShift(builder, shift);
   if (minimum !== null)
     Requantize.addMinimum(builder, minimum);
   if (maximum !== null)
