@@ -14,9 +14,9 @@ import {
 import {
   type Constant,
   constantBytes,
+  type ConstantEncoding,
   depthwiseGeometry,
   elements,
-  type Encoding,
   type Layout,
   storedBits,
   weightGeometry,
@@ -26,9 +26,8 @@ import type { Report } from './operators/rules.js';
 const SHA256_BYTES = 32;
 
 /** Encodings that a layout of weights holds; plain holds all that are not here only. */
-const HOLDS: Readonly<Record<Exclude<Layout, 'plain'>, readonly Encoding[]>> = {
+const HOLDS: Readonly<Record<Exclude<Layout, 'plain'>, readonly ConstantEncoding[]>> = {
   blocks16: ['centered', 'ternary'],
-  patches16: ['centered', 'ternary'],
   quads: ['int8'],
   pairs: ['int8'],
   lanes: ['float32'],
@@ -45,7 +44,7 @@ export function checkConstantData(constant: Constant, path: string, report: Repo
     }
     const rank = shape.length;
     if (rank !== 2 && rank !== 4) report(`${path}.shape`, `2 or 4 dimensions in ${layout}`, `${rank}`);
-  } else if (encoding === 'ternary') report(`${path}.layout`, 'blocks16 or patches16 with ternary', layout);
+  } else if (encoding === 'ternary') report(`${path}.layout`, 'blocks16 with ternary', layout);
   const grouped = layout === 'quads' || layout === 'lanes';
   if (!(Number.isInteger(groups) && groups >= 1 && (grouped ? shape[0] % groups === 0 : groups === 1))) {
     report(`${path}.groups`, grouped ? `a divisor of ${shape[0]}` : `1 with ${layout}`, `${groups}`);
@@ -61,9 +60,7 @@ export function checkConstantData(constant: Constant, path: string, report: Repo
   }
   if (layout === 'plain') checkElements(constant, path, report);
   else if (layout === 'blocks16') checkAbsentChannels(constant, path, report);
-  else if (layout === 'patches16') {
-    checkAbsentChannels({ ...constant, shape: [shape[0], elements(shape.slice(1))] }, path, report);
-  } else checkPadding(constant, path, report);
+  else checkPadding(constant, path, report);
 }
 
 /** Levels that the encoding has, and packed bits and codes without a tail. */
@@ -120,7 +117,7 @@ function checkPadding(constant: Constant, path: string, report: Report): void {
   const g = weightGeometry(shape, constant.groups);
   const d = depthwiseGeometry(shape);
   const bytes = data.slice();
-  const floats = new Float32Array(encoding === 'float32' ? bytes.buffer : 0);
+  const floats = encoding === 'float32' ? new Float32Array(bytes.buffer) : new Float32Array(0);
   const signed = new Int8Array(bytes.buffer);
   const again = {
     quads: () => packQuads(unpackQuads(signed, g), g),

@@ -11,7 +11,7 @@ import type { Conv2d, ConvTranspose2d, Dense } from './operators/products.js';
 import type { Embedding, Gru, Lstm, Rnn } from './operators/recurrent.js';
 import type { ChannelShuffle, Concat, Pad, Reshape, Upsample } from './operators/shapes.js';
 
-export { constantsOf } from './layout.js';
+export { constantsOf, weightsOf } from './layout.js';
 export type { Activate, ActivateFunction, Add, ApplyTransform, Convert, LookUp } from './operators/elementwise.js';
 export type { ArgMax, Softmax } from './operators/heads.js';
 export type { AvgPool, GlobalAvgPool, MaxPool } from './operators/pools.js';
@@ -34,28 +34,31 @@ export type {
  * - `float32`, `int32`, `int16`, `int8`: little-endian elements
  * - `levels`: k-bit level l, v = l; one byte each
  * - `centered`: k-bit level l, v = 2l - (2^k - 1); for k = 1 packed bits (-1 or +1), else one byte each
- * - `ternary`: constants in `blocks16` only: -1, 0 or +1 as (s0 + s1) / 2 of two planes of -1 and +1
- * - `powerOfTwo`: constants only: k-bit codes without gaps, sign and magnitude m: v = 0 or +-2^(m - 1)
  */
-export type Encoding =
-  | 'float32'
-  | 'int32'
-  | 'int16'
-  | 'int8'
-  | 'levels'
-  | 'centered'
-  | 'ternary'
-  | 'powerOfTwo';
+export type Encoding = 'float32' | 'int32' | 'int16' | 'int8' | 'levels' | 'centered';
 
-/** An encoding and its bits: what kind of numbers a tensor or constant holds. */
+/**
+ * Constants have two more:
+ *
+ * - `ternary`: -1, 0 or +1 as (s0 + s1) / 2 of two planes of -1 and +1
+ * - `powerOfTwo`: k-bit codes without gaps, sign and magnitude m: v = 0 or +-2^(m - 1)
+ */
+export type ConstantEncoding = Encoding | 'ternary' | 'powerOfTwo';
+
+/** An encoding and its bits: what kind of numbers a constant holds. */
 export interface ValueType {
-  readonly encoding: Encoding;
+  readonly encoding: ConstantEncoding;
   /** k of `levels`, `centered` and `powerOfTwo`, 2 of `ternary`, else 0. */
   readonly bits: number;
 }
 
+/** What kind of numbers a tensor holds. */
+export interface TensorType extends ValueType {
+  readonly encoding: Encoding;
+}
+
 /** An activation. */
-export interface Tensor extends ValueType {
+export interface Tensor extends TensorType {
   readonly name: string;
   /** Without the batch; channels last. */
   readonly shape: readonly number[];
@@ -67,11 +70,10 @@ export interface Tensor extends ValueType {
  *
  * - `plain`: row-major elements
  * - `blocks16`: [N/16][plane][ky][kx][C/8][16] bytes, one byte = 8 input channels
- * - `patches16`: [N/16][plane][KH*KW*C/8][16] bytes, taps and channels in one run
  * - `quads`: int8 [G][(N/G)/8][ky][KW*C/4][8][4]; `pairs`: int8 depthwise [KH/2][KW][C][2]
  * - `lanes`: float32 [G][(N/G)/8][ky][KW*C][8]; `columns`: float32 depthwise [KH][KW][C]
  */
-export type Layout = 'plain' | 'blocks16' | 'quads' | 'lanes' | 'pairs' | 'columns' | 'patches16';
+export type Layout = 'plain' | 'blocks16' | 'quads' | 'lanes' | 'pairs' | 'columns';
 
 /** Weights, thresholds, multipliers. */
 export interface Constant extends ValueType {
@@ -147,7 +149,7 @@ export function elements(shape: readonly number[]): number {
 }
 
 /** Bits of one element of an encoding, as stored in the `plain` layout. */
-export function storedBits(encoding: Encoding, bits: number): number {
+export function storedBits(encoding: ConstantEncoding, bits: number): number {
   if (encoding === 'float32' || encoding === 'int32') return 32;
   if (encoding === 'int16') return 16;
   if (encoding === 'powerOfTwo') return bits;
@@ -155,7 +157,7 @@ export function storedBits(encoding: Encoding, bits: number): number {
 }
 
 /** Bytes of a plain tensor of `shape`; rows of packed bits end at a byte, codes at the end of all. */
-export function plainBytes(shape: readonly number[], encoding: Encoding, bits: number): number {
+export function plainBytes(shape: readonly number[], encoding: ConstantEncoding, bits: number): number {
   const width = storedBits(encoding, bits);
   if (width > 1) return Math.ceil((elements(shape) * width) / 8);
   return elements(shape.slice(0, -1)) * packedBytes(shape.at(-1) ?? 1);
@@ -186,8 +188,6 @@ export function constantBytes(constant: Omit<Constant, 'data' | 'name'>): number
       return plainBytes(shape, encoding, bits);
     case 'blocks16':
       return blockedBytes(shape, bits);
-    case 'patches16':
-      return blockedBytes([shape[0], elements(shape.slice(1))], bits);
     case 'quads':
       return quadBytes(weightGeometry(shape, groups));
     case 'lanes':

@@ -4,7 +4,7 @@
 import type { ActivateFunction, Operator, Transform } from './graph.js';
 
 /** How the bytes of a scalar are read. */
-export type ScalarType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32';
+export type ScalarType = 'u8' | 'i8' | 'u16' | 'u32' | 'i32' | 'f32';
 
 /** A number that lies in the table itself. Without a default it may be absent (`undefined`). */
 interface Scalar {
@@ -233,7 +233,7 @@ export const TABLES: Readonly<Record<string, Fields>> = {
   },
   Model: {
     version: scalar('u16'),
-    file_bytes: scalar('u32'),
+    fileBytes: scalar('u32'),
     name: text(),
     tensors: { kind: 'tables', table: 'Tensor', required: true },
     constants: { kind: 'tables', table: 'Constant', required: true },
@@ -249,7 +249,6 @@ export const SCALAR_BYTES: Readonly<Record<ScalarType, 1 | 2 | 4>> = {
   u8: 1,
   i8: 1,
   u16: 2,
-  i16: 2,
   u32: 4,
   i32: 4,
   f32: 4,
@@ -268,6 +267,15 @@ function collect(kind: string, [key, value]: [string, unknown], found: number[])
   if (typeof value === 'object' && value !== null && 'kind' in value) {
     for (const entry of Object.entries(value)) collect(String(value.kind), entry, found);
   }
+}
+
+/** Indices of the constants among them that are multiplied with, or looked up, and not parameters of a transform. */
+export function weightsOf(operator: Operator): number[] {
+  if (operator.kind === 'rnn' || operator.kind === 'lstm' || operator.kind === 'gru') {
+    return [operator.inputWeights, operator.recurrentWeights];
+  }
+  if (operator.kind === 'embedding') return [operator.table];
+  return 'weights' in operator ? [operator.weights] : [];
 }
 
 /** The table of a kind: conv2d -> Conv2d. */

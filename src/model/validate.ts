@@ -3,7 +3,7 @@
 // and hand-made graphs go through the same checks; only the class of the error differs. The rules of each operator stand in
 // operators/.
 import { checkConstantData } from './constants.js';
-import { type Constant, type Graph, type Node, plainBytes, type Tensor } from './graph.js';
+import { type Constant, type ConstantEncoding, type Graph, type Node, plainBytes, type Tensor } from './graph.js';
 import { infer } from './operators/index.js';
 import { describe, describeType, type OutputRule, type Report, sameType, type Scope } from './operators/rules.js';
 
@@ -72,7 +72,7 @@ function checkShape(shape: readonly number[], path: string, report: Report): voi
 }
 
 /** Least and most bits of an encoding. */
-const BITS_OF: Readonly<Record<Tensor['encoding'], readonly [number, number]>> = {
+const BITS_OF: Readonly<Record<ConstantEncoding, readonly [number, number]>> = {
   float32: [0, 0],
   int32: [0, 0],
   int16: [0, 0],
@@ -96,9 +96,6 @@ function checkEncoding(item: Tensor | Constant, path: string, report: Report): v
 function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limits): number {
   checkShape(tensor.shape, `${path}.shape`, report);
   checkEncoding(tensor, path, report);
-  if (tensor.encoding === 'ternary' || tensor.encoding === 'powerOfTwo') {
-    report(`${path}.encoding`, 'an encoding of activations', tensor.encoding);
-  }
   const bytes = plainBytes(tensor.shape, tensor.encoding, tensor.bits);
   if (!(bytes <= limits.bytes)) report(`${path}.shape`, `at most ${limits.bytes} bytes`, `${bytes} bytes`);
   if (!(Number.isFinite(tensor.scale) && tensor.scale > 0)) {
@@ -145,9 +142,9 @@ function checkFlow(graph: Graph, report: Report, limits: Limits): void {
   });
 }
 
-/** Compares what the node says with what its operator's rule says; returns the work. */
-function checkNode(graph: Graph, node: Node, path: string, report: Report): number {
-  const scope: Scope = {
+/** What a rule sees of a node. */
+function scopeOf(graph: Graph, node: Node, path: string, report: Report): Scope {
+  return {
     path,
     report,
     inputs: node.inputs.map((index) => graph.tensors[index]),
@@ -156,6 +153,19 @@ function checkNode(graph: Graph, node: Node, path: string, report: Report): numb
       graph.constants[index] ??
       report(`${path}.operator.${field}`, `an index below ${graph.constants.length} constants`, `${index}`),
   };
+}
+
+/** Multiply-accumulates, or elements touched, of one run of a node of a valid graph, for one sample. */
+export function workOf(graph: Graph, node: Node): number {
+  const scope = scopeOf(graph, node, node.name, (path, expected, got) => {
+    throw new Error(`internal: "${path}" expected ${expected}, got ${got}`);
+  });
+  return infer(node.operator, scope).work;
+}
+
+/** Compares what the node says with what its operator's rule says; returns the work. */
+function checkNode(graph: Graph, node: Node, path: string, report: Report): number {
+  const scope = scopeOf(graph, node, path, report);
   const { outputs, work } = infer(node.operator, scope);
   if (node.outputs.length !== outputs.length) {
     report(`${path}.outputs`, `${outputs.length} tensor${outputs.length === 1 ? '' : 's'}`, `${node.outputs.length}`);

@@ -1,5 +1,5 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
-import { elements, type Encoding, type ValueType } from '../graph.js';
+import { elements, type Encoding, type TensorType } from '../graph.js';
 import {
   BITS,
   describe,
@@ -12,6 +12,7 @@ import {
   INT16,
   INT32,
   INT8,
+  outputType,
   sameType,
   type Scope,
 } from './rules.js';
@@ -85,18 +86,10 @@ export function inferLookUp(operator: LookUp, scope: Scope): Inference {
   const input = expectEncoding(scope, 0, ['int8', 'levels', 'centered']);
   if (sameType(input, BITS)) scope.report(`${scope.path}.inputs[0]`, 'one byte for each value', describe(input));
   const table = scope.constant('table', operator.table);
-  const bytes: readonly Encoding[] = ['int8', 'int16', 'int32', 'float32', 'levels', 'centered'];
-  if (
-    table.layout !== 'plain' ||
-    table.shape.length !== 1 ||
-    table.shape[0] !== 256 ||
-    !bytes.includes(table.encoding) ||
-    sameType(table, BITS)
-  ) {
-    const expected = '256 values of int8, int16, int32, float32, levels or centered of 2 to 8 bits';
-    scope.report(`${scope.path}.operator.table`, expected, describe(table));
+  const type = outputType(scope, 'table', table);
+  if (table.shape.length !== 1 || table.shape[0] !== 256 || sameType(type, BITS)) {
+    scope.report(`${scope.path}.operator.table`, '256 values of a byte or more each', describe(table));
   }
-  const type: ValueType = { encoding: table.encoding, bits: table.bits };
   return { outputs: [{ shape: input.shape, types: [type] }], work: elements(input.shape) };
 }
 
@@ -121,7 +114,7 @@ export function inferConvert(_operator: Convert, scope: Scope): Inference {
   const { shape, encoding } = scope.inputs[0];
   const work = elements(shape);
   if (encoding !== 'float32') return { outputs: [{ shape, types: [FLOAT32] }], work };
-  const leveled = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((bits): ValueType[] => [
+  const leveled = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((bits): TensorType[] => [
     { encoding: 'levels', bits },
     { encoding: 'centered', bits },
   ]);

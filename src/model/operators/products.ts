@@ -1,5 +1,5 @@
 // Products of activations with weights: dense layers, convolutions, transposed convolutions.
-import { type Constant, elements, type Encoding, type Layout, type Tensor, type ValueType, valueRange } from '../graph.js';
+import { type Constant, elements, type ConstantEncoding, type Layout, type Tensor, type TensorType, type ValueType, valueRange } from '../graph.js';
 import {
   describe,
   describeType,
@@ -68,11 +68,11 @@ export function isDepthwise(channels: number, n: number, groups: number): boolea
 }
 
 /** The layouts in which weights of an encoding are read. */
-function layoutsOf(encoding: Encoding, depthwise: boolean): readonly Layout[] {
+function layoutsOf(encoding: ConstantEncoding, depthwise: boolean): readonly Layout[] {
   switch (encoding) {
     case 'centered':
     case 'ternary':
-      return ['blocks16', 'patches16'];
+      return ['blocks16'];
     case 'int8':
       return [depthwise ? 'pairs' : 'quads'];
     case 'float32':
@@ -99,7 +99,7 @@ export function accumulators(
   scope: Scope,
   groups = 1,
   depthwise = false,
-): ValueType {
+): TensorType {
   const weightsPlace = `${scope.path}.operator.${field}`;
   const float = input.encoding === 'float32';
   if (input.encoding === 'int32') scope.report(place, 'levels, centered, int8, int16 or float32', describe(input));
@@ -116,7 +116,7 @@ export function accumulators(
   }
   if (float) return FLOAT32;
   const largest = (type: ValueType): number => Math.max(...valueRange(type).map(Math.abs));
-  const bound = weights.layout === 'blocks16' || weights.layout === 'patches16' ? PLANE_BOUND : BOUND;
+  const bound = weights.layout === 'blocks16' ? PLANE_BOUND : BOUND;
   const sum = largest(input) * largest(weights) * depth;
   if (sum > bound) {
     const most = Math.floor(bound / (largest(input) * largest(weights)));

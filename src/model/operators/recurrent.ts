@@ -1,6 +1,6 @@
 // Sequences: embedding of tokens, and cells that carry a state from row to row. The caller keeps the state: it is an input
 // and an output of the node, and of the model.
-import { elements, type Encoding, type Tensor, type ValueType } from '../graph.js';
+import { elements, type Tensor, type TensorType } from '../graph.js';
 import { accumulators } from './products.js';
 import {
   describe,
@@ -12,6 +12,7 @@ import {
   type Inference,
   INT16,
   INT32,
+  outputType,
   sameType,
   type Scope,
 } from './rules.js';
@@ -64,12 +65,11 @@ export function inferEmbedding(operator: Embedding, scope: Scope): Inference {
   expectInputs(scope, 1);
   const input = expectEncoding(scope, 0, ['int32', 'int16', 'levels']);
   const table = scope.constant('table', operator.table);
-  const encodings: readonly Encoding[] = ['float32', 'int32', 'int16', 'int8', 'levels', 'centered'];
-  if (table.layout !== 'plain' || table.shape.length !== 2 || !encodings.includes(table.encoding)) {
-    scope.report(`${scope.path}.operator.table`, 'a plain table of shape (V, E)', describe(table));
+  const type = outputType(scope, 'table', table);
+  if (table.shape.length !== 2) {
+    scope.report(`${scope.path}.operator.table`, 'a table of shape (V, E)', describe(table));
   }
   const shape = [...input.shape, table.shape[1]];
-  const type: ValueType = { encoding: table.encoding, bits: table.bits };
   return { outputs: [{ shape, types: [type] }], work: elements(shape) };
 }
 
@@ -80,7 +80,7 @@ function checkCell(
   width: number,
   hidden: Tensor,
   scope: Scope,
-): { readonly steps: number; readonly types: readonly ValueType[]; readonly work: number } {
+): { readonly steps: number; readonly types: readonly TensorType[]; readonly work: number } {
   const [sequence] = scope.inputs;
   if (sequence.shape.length !== 2) {
     scope.report(`${scope.path}.inputs[0]`, 'a sequence of shape (T, I)', describe(sequence));
@@ -131,7 +131,7 @@ function expectInt16State(scope: Scope, i: number, width: number): void {
 }
 
 /** h of the input: one of the types that `state` makes. */
-function hiddenType(scope: Scope, types: readonly ValueType[]): ValueType {
+function hiddenType(scope: Scope, types: readonly TensorType[]): TensorType {
   const hidden = scope.inputs[1];
   const type = types.find((candidate) => sameType(candidate, hidden));
   return (

@@ -1,6 +1,6 @@
 // What the rules of all operators share. A rule looks at an operator, the tensors that come in and the constants it names,
 // reports what does not fit, and says what comes out: so that a reader can compare and a builder can derive.
-import { type Constant, elements, type Encoding, type Tensor, type ValueType } from '../graph.js';
+import { type Constant, elements, type Encoding, type Tensor, type TensorType, type ValueType } from '../graph.js';
 
 /** Reports a violation; must throw. */
 export type Report = (path: string, expected: string, got: string) => never;
@@ -21,7 +21,7 @@ export interface Scope {
 export interface OutputRule {
   readonly shape: readonly number[];
   /** It has one of these types; the first is what a builder takes unless told otherwise. */
-  readonly types: readonly ValueType[];
+  readonly types: readonly TensorType[];
   /** Input whose scale it has to have, where v is copied. */
   readonly scaleOf?: number;
 }
@@ -35,14 +35,23 @@ export interface Inference {
 /** Checks one kind of operator. */
 export type Rule<T> = (operator: T, scope: Scope) => Inference;
 
-export const FLOAT32: ValueType = { encoding: 'float32', bits: 0 };
-export const INT32: ValueType = { encoding: 'int32', bits: 0 };
-export const INT16: ValueType = { encoding: 'int16', bits: 0 };
-export const INT8: ValueType = { encoding: 'int8', bits: 0 };
-export const BITS: ValueType = { encoding: 'centered', bits: 1 };
+export const FLOAT32: TensorType = { encoding: 'float32', bits: 0 };
+export const INT32: TensorType = { encoding: 'int32', bits: 0 };
+export const INT16: TensorType = { encoding: 'int16', bits: 0 };
+export const INT8: TensorType = { encoding: 'int8', bits: 0 };
+export const BITS: TensorType = { encoding: 'centered', bits: 1 };
 
 export function sameType(a: ValueType, b: ValueType): boolean {
   return a.encoding === b.encoding && a.bits === b.bits;
+}
+
+/** The type of the numbers of a constant that an output takes over; ternary and powerOfTwo are refused. */
+export function outputType(scope: Scope, field: string, constant: Constant): TensorType {
+  const { encoding, bits } = constant;
+  if (encoding === 'ternary' || encoding === 'powerOfTwo' || constant.layout !== 'plain') {
+    scope.report(`${scope.path}.operator.${field}`, 'plain values of an encoding that tensors have', describe(constant));
+  }
+  return { encoding, bits };
 }
 
 /** `int8`, `centered 4-bit`. */

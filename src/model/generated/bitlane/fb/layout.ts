@@ -8,6 +8,5 @@ export enum Layout {
   Quads = 2,
   Lanes = 3,
   Pairs = 4,
-  Columns = 5,
-  Patches16 = 6
+  Columns = 5
 }
