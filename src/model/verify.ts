@@ -90,8 +90,7 @@ class Verifier {
   }
 
   root(): void {
-    if (fileBytesField(this.bytes) === 0)
-      throw new ModelFormatError('model.fileBytes', 'the size of the file', 'none');
+    if (fileBytesField(this.bytes) === 0) throw new ModelFormatError('model.fileBytes', 'the size of the file', 'none');
     const target = this.view.getUint32(0, true);
     this.inside('model', target, 4, 4, 0);
     this.table('Model', 'model', target);

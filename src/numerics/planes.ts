@@ -73,7 +73,7 @@ export function packCodes(codes: ArrayLike<number>, bits: number): Uint8Array {
 export function unpackCodes(data: Uint8Array, count: number, bits: number): Uint8Array {
   const out = new Uint8Array(count);
   for (let at = 0; at < count * bits; at++) {
-    out[Math.floor(at / bits)] |= ((data[at >> 3] >> (at & 7)) & 1) << at % bits;
+    out[Math.floor(at / bits)] |= ((data[at >> 3] >> (at & 7)) & 1) << (at % bits);
   }
   return out;
 }

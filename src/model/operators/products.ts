@@ -1,5 +1,14 @@
 // Products of activations with weights: dense layers, convolutions, transposed convolutions.
-import { type Constant, elements, type ConstantEncoding, type Layout, type Tensor, type TensorType, type ValueType, valueRange } from '../graph.js';
+import {
+  type Constant,
+  elements,
+  type ConstantEncoding,
+  type Layout,
+  type Tensor,
+  type TensorType,
+  type ValueType,
+  valueRange,
+} from '../graph.js';
 import {
   describe,
   describeType,
@@ -127,8 +136,7 @@ export function accumulators(
 }
 
 export function inferDense(operator: Dense, scope: Scope): Inference {
-  expectInputs(scope, 1, hasResidual(operator.transform) ? 2 : 1);
-  expectResidual(operator.transform, scope);
+  expectInputs(scope, hasResidual(operator.transform) ? 2 : 1);
   const input = scope.inputs[0];
   const place = `${scope.path}.inputs[0]`;
   const weights = scope.constant('weights', operator.weights);
@@ -143,10 +151,6 @@ export function inferDense(operator: Dense, scope: Scope): Inference {
   const sums = accumulators(input, place, weights, 'weights', k, scope);
   const shape = [n];
   return { outputs: [{ shape, types: transformTypes(operator.transform, sums, n, shape, scope) }], work: n * k };
-}
-
-function expectResidual(transform: Transform | undefined, scope: Scope): void {
-  if (hasResidual(transform)) expectInputs(scope, 2);
 }
 
 /** Number of window positions along one dimension; reports where there is none, or where a window sees padding only. */
@@ -185,8 +189,7 @@ function filterShape(operator: Conv2d | ConvTranspose2d, scope: Scope): readonly
 }
 
 export function inferConv2d(operator: Conv2d, scope: Scope): Inference {
-  expectInputs(scope, 1, hasResidual(operator.transform) ? 2 : 1);
-  expectResidual(operator.transform, scope);
+  expectInputs(scope, hasResidual(operator.transform) ? 2 : 1);
   const [height, width, channels] = expectMap(scope, 0);
   const input = scope.inputs[0];
   const [weights, n, reachY, reachX] = filterShape(operator, scope);
@@ -217,8 +220,7 @@ export function inferConv2d(operator: Conv2d, scope: Scope): Inference {
 }
 
 export function inferConvTranspose2d(operator: ConvTranspose2d, scope: Scope): Inference {
-  expectInputs(scope, 1, hasResidual(operator.transform) ? 2 : 1);
-  expectResidual(operator.transform, scope);
+  expectInputs(scope, hasResidual(operator.transform) ? 2 : 1);
   const [height, width, channels] = expectMap(scope, 0);
   const input = scope.inputs[0];
   const [weights, n, reachY, reachX] = filterShape(operator, scope);

@@ -49,7 +49,11 @@ export function sameType(a: ValueType, b: ValueType): boolean {
 export function outputType(scope: Scope, field: string, constant: Constant): TensorType {
   const { encoding, bits } = constant;
   if (encoding === 'ternary' || encoding === 'powerOfTwo' || constant.layout !== 'plain') {
-    scope.report(`${scope.path}.operator.${field}`, 'plain values of an encoding that tensors have', describe(constant));
+    scope.report(
+      `${scope.path}.operator.${field}`,
+      'plain values of an encoding that tensors have',
+      describe(constant),
+    );
   }
   return { encoding, bits };
 }

@@ -1,5 +1,12 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
-import { type Activate, type Add, type ApplyTransform, type Convert, type LookUp, valueRange } from '../../model/graph.js';
+import {
+  type Activate,
+  type Add,
+  type ApplyTransform,
+  type Convert,
+  type LookUp,
+  valueRange,
+} from '../../model/graph.js';
 import { clamp, clampBig, constant, roundShiftBig, type Run, type Values } from '../values.js';
 import { transformRows } from './transforms.js';
 

@@ -26,7 +26,12 @@ export function conv2d(run: Run, operator: Conv2d): Values {
   const [input] = run.values;
   const [height, width, channels] = run.inputs[0].shape as [number, number, number];
   const [outHeight, outWidth, n] = run.outputs[0].shape as [number, number, number];
-  const [, filterHeight, filterWidth, depth] = constantOf(run, operator.weights).shape as [number, number, number, number];
+  const [, filterHeight, filterWidth, depth] = constantOf(run, operator.weights).shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const weights = constant(run, operator.weights);
   const groupN = n / operator.groups;
   const sums = new Float64Array(outHeight * outWidth * n);

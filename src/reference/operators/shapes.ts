@@ -1,5 +1,12 @@
 // Operators that move numbers and leave them as they are.
-import { type ChannelShuffle, type Concat, elements, type Pad, type Reshape, type Upsample } from '../../model/graph.js';
+import {
+  type ChannelShuffle,
+  type Concat,
+  elements,
+  type Pad,
+  type Reshape,
+  type Upsample,
+} from '../../model/graph.js';
 import type { Run, Values } from '../values.js';
 
 export function concat(run: Run, { axis }: Concat): Values {
