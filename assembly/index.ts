@@ -3,6 +3,8 @@
 // HEAP_BASE on and leaves 64 readable bytes behind everything a kernel reads.
 export { dense_bits } from './bgemm';
 export { dense_u8 } from './qgemm';
+export { conv_i8 } from './i8conv';
+export { depthwise_i8 } from './i8depthwise';
 
 /** First byte that the static tables do not use. */
 export const HEAP_BASE: usize = __heap_base;

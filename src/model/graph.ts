@@ -1,6 +1,32 @@
 // A network as plain data: what the reader makes of a file, what export and importers write, what the plan is made from.
-// Everything refers to everything else by index. schema/qnn.fbs says the same in the file's own terms.
+// Everything refers to everything else by index. schema/qnn.fbs says the same in the file's own terms, and defines what
+// each operator computes; the types of operators stand beside their rules in operators/.
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
+import { type ConvGeometry, denseGeometry } from '../numerics/geometry.js';
+import { columnBytes, laneBytes, pairBytes, quadBytes } from '../numerics/quads.js';
+import type { Activate, Add, ApplyTransform, Convert, LookUp } from './operators/elementwise.js';
+import type { ArgMax, Softmax } from './operators/heads.js';
+import type { AvgPool, GlobalAvgPool, MaxPool } from './operators/pools.js';
+import type { Conv2d, ConvTranspose2d, Dense } from './operators/products.js';
+import type { Embedding, Gru, Lstm, Rnn } from './operators/recurrent.js';
+import type { ChannelShuffle, Concat, Pad, Reshape, Upsample } from './operators/shapes.js';
+
+export { constantsOf, weightsOf } from './layout.js';
+export type { Activate, ActivateFunction, Add, ApplyTransform, Convert, LookUp } from './operators/elementwise.js';
+export type { ArgMax, Softmax } from './operators/heads.js';
+export type { AvgPool, GlobalAvgPool, MaxPool } from './operators/pools.js';
+export type { Conv2d, ConvTranspose2d, Dense } from './operators/products.js';
+export type { Embedding, Gru, Lstm, Rnn } from './operators/recurrent.js';
+export type { ChannelShuffle, Concat, Pad, Reshape, Upsample } from './operators/shapes.js';
+export type {
+  FloatAffine,
+  IntegerAffine,
+  MultiThreshold,
+  Requantize,
+  ShiftNorm,
+  Threshold,
+  Transform,
+} from './operators/transforms.js';
 
 /**
  * How integers v are stored; the real number is `scale * v`.
@@ -11,57 +37,83 @@ import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
  */
 export type Encoding = 'float32' | 'int32' | 'int16' | 'int8' | 'levels' | 'centered';
 
+/**
+ * Constants have two more:
+ *
+ * - `ternary`: -1, 0 or +1 as (s0 + s1) / 2 of two planes of -1 and +1
+ * - `powerOfTwo`: k-bit codes without gaps, sign and magnitude m: v = 0 or +-2^(m - 1)
+ */
+export type ConstantEncoding = Encoding | 'ternary' | 'powerOfTwo';
+
+/** An encoding and its bits: what kind of numbers a constant holds. */
+export interface ValueType {
+  readonly encoding: ConstantEncoding;
+  /** k of `levels`, `centered` and `powerOfTwo`, 2 of `ternary`, else 0. */
+  readonly bits: number;
+}
+
+/** What kind of numbers a tensor holds. */
+export interface TensorType extends ValueType {
+  readonly encoding: Encoding;
+}
+
 /** An activation. */
-export interface Tensor {
+export interface Tensor extends TensorType {
   readonly name: string;
   /** Without the batch; channels last. */
   readonly shape: readonly number[];
-  readonly encoding: Encoding;
-  /** k of `levels` and `centered`, else 0. */
-  readonly bits: number;
   readonly scale: number;
 }
 
-/** `plain`: row-major elements. `blocks16`: [N/16][plane][ky][kx][C/8][16] bytes, one byte = 8 input channels. */
-export type Layout = 'plain' | 'blocks16';
+/**
+ * How bytes are arranged, with N output channels and C input channels of one of G groups:
+ *
+ * - `plain`: row-major elements
+ * - `blocks16`: [N/16][plane][ky][kx][C/8][16] bytes, one byte = 8 input channels
+ * - `quads`: int8 [G][(N/G)/8][ky][KW*C/4][8][4]; `pairs`: int8 depthwise [KH/2][KW][C][2]
+ * - `lanes`: float32 [G][(N/G)/8][ky][KW*C][8]; `columns`: float32 depthwise [KH][KW][C]
+ */
+export type Layout = 'plain' | 'blocks16' | 'quads' | 'lanes' | 'pairs' | 'columns';
 
 /** Weights, thresholds, multipliers. */
-export interface Constant {
+export interface Constant extends ValueType {
   readonly name: string;
-  /** `blocks16`: (N, C) or (N, ky, kx, C). */
+  /** Weights: (N, C) or (N, KH, KW, C). */
   readonly shape: readonly number[];
-  readonly encoding: Encoding;
-  readonly bits: number;
   readonly layout: Layout;
   readonly data: Uint8Array;
+  /** SHA-256 of `data`; see verifyDigests. */
+  readonly sha256?: Uint8Array;
+  /** G of `quads` and `lanes`; absent: 1. */
+  readonly groups?: number;
 }
 
-/** Bit n = accumulator n >= thresholds[n]. */
-export interface Threshold {
-  readonly kind: 'threshold';
-  readonly thresholds: number;
-}
+export type Operator =
+  | Dense
+  | Conv2d
+  | ConvTranspose2d
+  | MaxPool
+  | AvgPool
+  | GlobalAvgPool
+  | ApplyTransform
+  | Activate
+  | LookUp
+  | Add
+  | Convert
+  | Concat
+  | ChannelShuffle
+  | Reshape
+  | Pad
+  | Upsample
+  | Embedding
+  | Rnn
+  | Lstm
+  | Gru
+  | Softmax
+  | ArgMax;
 
-/** accumulator n * multipliers[n] + biases[n], 32 bits. */
-export interface IntegerAffine {
-  readonly kind: 'integerAffine';
-  readonly multipliers: number;
-  readonly biases: number;
-}
-
-/** What becomes of the accumulators of a product; the numbers are indices of constants. */
-export type Transform = Threshold | IntegerAffine;
-
-/** Fully connected: every element of the input meets every output channel. */
-export interface Dense {
-  readonly kind: 'dense';
-  /** Index of a constant, `blocks16`, (N, K). */
-  readonly weights: number;
-  /** Absent: the int32 accumulators are the output. */
-  readonly transform: Transform | undefined;
-}
-
-export type Operator = Dense;
+/** The operator of a kind. */
+export type OperatorOf<K extends Operator['kind']> = Extract<Operator, { readonly kind: K }>;
 
 export interface Node {
   readonly name: string;
@@ -96,17 +148,18 @@ export function elements(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Bits of one element of an encoding, as stored. */
-export function storedBits(encoding: Encoding, bits: number): number {
+/** Bits of one element of an encoding, as stored in the `plain` layout. */
+export function storedBits(encoding: ConstantEncoding, bits: number): number {
   if (encoding === 'float32' || encoding === 'int32') return 32;
   if (encoding === 'int16') return 16;
+  if (encoding === 'powerOfTwo') return bits;
   return encoding === 'centered' && bits === 1 ? 1 : 8;
 }
 
-/** Bytes of a plain tensor of `shape`; rows of packed bits end at a byte. */
-export function plainBytes(shape: readonly number[], encoding: Encoding, bits: number): number {
+/** Bytes of a plain tensor of `shape`; rows of packed bits end at a byte, codes at the end of all. */
+export function plainBytes(shape: readonly number[], encoding: ConstantEncoding, bits: number): number {
   const width = storedBits(encoding, bits);
-  if (width > 1) return (elements(shape) * width) / 8;
+  if (width > 1) return Math.ceil((elements(shape) * width) / 8);
   return elements(shape.slice(0, -1)) * packedBytes(shape.at(-1) ?? 1);
 }
 
@@ -116,18 +169,65 @@ export function blockedBytes(shape: readonly number[], bits: number): number {
   return roundUp(shape[0] ?? 0, CHANNEL_BLOCK) * bits * taps * packedBytes(shape.at(-1) ?? 0);
 }
 
-/** Bytes that a constant's shape, encoding and layout ask for. */
-export function constantBytes(constant: Omit<Constant, 'data' | 'name'>): number {
-  return constant.layout === 'blocks16'
-    ? blockedBytes(constant.shape, constant.bits)
-    : plainBytes(constant.shape, constant.encoding, constant.bits);
+/** The convolution that reads weights of this shape: what the layouts of numerics/quads.ts are made for. */
+export function weightGeometry(shape: readonly number[], groups = 1): ConvGeometry {
+  const [n, height, width, channels] = shape.length === 2 ? [shape[0], 1, 1, shape[1]] : shape;
+  return { ...denseGeometry(channels * groups, n), kernelHeight: height, kernelWidth: width, groups };
 }
 
-/** Which constants an operator reads. */
-export function constantsOf(operator: Operator): number[] {
-  const { transform } = operator;
-  if (transform === undefined) return [operator.weights];
-  return transform.kind === 'threshold'
-    ? [operator.weights, transform.thresholds]
-    : [operator.weights, transform.multipliers, transform.biases];
+/** The same for depthwise filters (C, KH, KW, 1). */
+export function depthwiseGeometry(shape: readonly number[]): ConvGeometry {
+  return weightGeometry(shape, shape[0]);
+}
+
+/** Bytes that a constant's shape, encoding and layout ask for. */
+export function constantBytes(constant: Omit<Constant, 'data' | 'name'>): number {
+  const { shape, encoding, bits, layout, groups } = constant;
+  switch (layout) {
+    case 'plain':
+      return plainBytes(shape, encoding, bits);
+    case 'blocks16':
+      return blockedBytes(shape, bits);
+    case 'quads':
+      return quadBytes(weightGeometry(shape, groups));
+    case 'lanes':
+      return laneBytes(weightGeometry(shape, groups));
+    case 'pairs':
+      return pairBytes(depthwiseGeometry(shape));
+    case 'columns':
+      return columnBytes(depthwiseGeometry(shape));
+  }
+}
+
+/** Smallest and largest v of a type. */
+export function valueRange({ encoding, bits }: ValueType): readonly [number, number] {
+  switch (encoding) {
+    case 'float32':
+      return [-Infinity, Infinity];
+    case 'int32':
+      return [-(2 ** 31), 2 ** 31 - 1];
+    case 'int16':
+      return [-32768, 32767];
+    case 'int8':
+      return [-128, 127];
+    case 'levels':
+      return [0, 2 ** bits - 1];
+    case 'centered':
+      return [1 - 2 ** bits, 2 ** bits - 1];
+    case 'ternary':
+      return [-1, 1];
+    case 'powerOfTwo': {
+      const largest = 2 ** (2 ** (bits - 1) - 2);
+      return [-largest, largest];
+    }
+  }
+}
+
+/** Whether v is a number of the type. */
+export function holdsValue(type: ValueType, v: number): boolean {
+  if (type.encoding === 'float32') return Number.isFinite(v);
+  const [low, high] = valueRange(type);
+  if (!Number.isInteger(v) || v < low || v > high) return false;
+  if (type.encoding === 'centered') return Math.abs(v) % 2 === 1;
+  return type.encoding !== 'powerOfTwo' || v === 0 || Number.isInteger(Math.log2(Math.abs(v)));
 }

@@ -1,11 +1,13 @@
 // What a graph must mean, whoever made it: indices that point at something, shapes and encodings that fit each other, sizes
-// that fit memory, an order in which every tensor is written once before it is read. Files and hand-made graphs go through
-// the same checks; only the class of the error differs.
-import { CHANNEL_BLOCK, packedBytes } from '../numerics/bits.js';
-import { type Constant, constantBytes, elements, type Graph, type Node, plainBytes, type Tensor } from './graph.js';
+// that fit memory, an order in which every tensor is written once before it is read, and no more work than allowed. Files
+// and hand-made graphs go through the same checks; only the class of the error differs. The rules of each operator stand in
+// operators/.
+import { checkConstantData } from './constants.js';
+import { type Constant, type ConstantEncoding, type Graph, type Node, plainBytes, type Tensor } from './graph.js';
+import { infer } from './operators/index.js';
+import { describe, describeType, type OutputRule, type Report, sameType, type Scope } from './operators/rules.js';
 
-/** Reports a violation; must throw. */
-export type Report = (path: string, expected: string, got: string) => never;
+export type { Report } from './operators/rules.js';
 
 /** Upper bounds that a caller can lower for models that it does not trust. */
 export interface Limits {
@@ -13,16 +15,17 @@ export interface Limits {
   readonly count: number;
   /** Bytes of one tensor or constant. */
   readonly bytes: number;
+  /** Bytes of all tensors together, for one sample. */
+  readonly memory: number;
+  /** Multiply-accumulates and elements touched by one run, for one sample. */
+  readonly work: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { count: 65536, bytes: 2 ** 30 };
+/** The work of the default is some ten seconds to minutes; ResNet-50 takes 2^32. */
+export const DEFAULT_LIMITS: Limits = { count: 65536, bytes: 2 ** 30, memory: 2 ** 31, work: 2 ** 38 };
 
 const MAX_NAME_BYTES = 256;
 const MAX_RANK = 6;
-/** dense_u8 sums 255 * K, and 2 * mismatch <= 510 * K, in 32 bits. */
-const MAX_U8_DEPTH = 2 ** 20;
-/** dense_bits counts K in 32 bits; its own limit. */
-const MAX_BIT_DEPTH = 2 ** 27;
 
 /** @throws what `report` throws, at the first rule that does not hold */
 export function validate(graph: Graph, report: Report, limits: Limits = DEFAULT_LIMITS): void {
@@ -40,9 +43,18 @@ export function validate(graph: Graph, report: Report, limits: Limits = DEFAULT_
       names.add(item.name);
     });
   }
-  graph.tensors.forEach((tensor, i) => checkTensor(tensor, `model.tensors[${i}]`, report, limits));
-  graph.constants.forEach((constant, i) => checkConstant(constant, `model.constants[${i}]`, report, limits));
-  checkFlow(graph, report);
+  let memory = 0;
+  graph.tensors.forEach((tensor, i) => {
+    memory += checkTensor(tensor, `model.tensors[${i}]`, report, limits);
+    if (memory > limits.memory) report('model.tensors', `at most ${limits.memory} bytes together`, `${memory} or more`);
+  });
+  graph.constants.forEach((constant, i) => {
+    const path = `model.constants[${i}]`;
+    checkShape(constant.shape, `${path}.shape`, report);
+    checkEncoding(constant, path, report);
+    checkConstantData(constant, path, report, limits.bytes);
+  });
+  checkFlow(graph, report, limits);
 }
 
 function checkName(path: string, name: string, report: Report): void {
@@ -59,15 +71,29 @@ function checkShape(shape: readonly number[], path: string, report: Report): voi
   }
 }
 
+/** Least and most bits of an encoding. */
+const BITS_OF: Readonly<Record<ConstantEncoding, readonly [number, number]>> = {
+  float32: [0, 0],
+  int32: [0, 0],
+  int16: [0, 0],
+  int8: [0, 0],
+  levels: [1, 8],
+  centered: [1, 8],
+  ternary: [2, 2],
+  powerOfTwo: [2, 4],
+};
+
 function checkEncoding(item: Tensor | Constant, path: string, report: Report): void {
   const { encoding, bits } = item;
-  const leveled = encoding === 'levels' || encoding === 'centered';
-  if (leveled ? !(bits >= 1 && bits <= 8) : bits !== 0) {
-    report(`${path}.bits`, leveled ? `1 to 8 with ${encoding}` : `0 with ${encoding}`, `${bits}`);
+  const [least, most] = BITS_OF[encoding];
+  if (!(Number.isInteger(bits) && bits >= least && bits <= most)) {
+    const range = least === most ? `${least}` : `${least} to ${most}`;
+    report(`${path}.bits`, `${range} with ${encoding}`, `${bits}`);
   }
 }
 
-function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limits): void {
+/** Returns the bytes of the tensor. */
+function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limits): number {
   checkShape(tensor.shape, `${path}.shape`, report);
   checkEncoding(tensor, path, report);
   const bytes = plainBytes(tensor.shape, tensor.encoding, tensor.bits);
@@ -75,55 +101,11 @@ function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limit
   if (!(Number.isFinite(tensor.scale) && tensor.scale > 0)) {
     report(`${path}.scale`, 'a finite number above 0', `${tensor.scale}`);
   }
+  return bytes;
 }
 
-function checkConstant(constant: Constant, path: string, report: Report, limits: Limits): void {
-  checkShape(constant.shape, `${path}.shape`, report);
-  checkEncoding(constant, path, report);
-  if (constant.layout === 'blocks16') {
-    if (constant.encoding !== 'centered') report(`${path}.encoding`, 'centered in blocks16', constant.encoding);
-    const rank = constant.shape.length;
-    if (rank !== 2 && rank !== 4) report(`${path}.shape`, '2 or 4 dimensions in blocks16', `${rank}`);
-  }
-  const bytes = constantBytes(constant);
-  if (!(bytes <= limits.bytes)) report(`${path}.shape`, `at most ${limits.bytes} bytes`, `${bytes} bytes`);
-  if (constant.data.length !== bytes) report(`${path}.data`, `${bytes} bytes`, `${constant.data.length} bytes`);
-  if (constant.layout === 'blocks16') checkAbsentChannels(constant, path, report);
-}
-
-/** Bits of channels that are not there are 0: the kernels count on it. */
-function checkAbsentChannels(constant: Constant, path: string, report: Report): void {
-  const { data, shape } = constant;
-  const inputs = shape.at(-1)!;
-  const outputs = shape[0];
-  const row = packedBytes(inputs);
-  const tail = inputs % 8 === 0 ? 0 : (0xff << (inputs % 8)) & 0xff;
-  if (tail !== 0) {
-    for (let group = row - 1; group * CHANNEL_BLOCK < data.length; group += row) {
-      for (let i = 0; i < CHANNEL_BLOCK; i++) {
-        if ((data[group * CHANNEL_BLOCK + i] & tail) !== 0) {
-          report(
-            `${path}.data`,
-            'zero bits behind the last input channel',
-            `byte ${group * CHANNEL_BLOCK + i} has some`,
-          );
-        }
-      }
-    }
-  }
-  const absent = outputs % CHANNEL_BLOCK;
-  if (absent !== 0) {
-    const blockBytes = data.length / Math.ceil(outputs / CHANNEL_BLOCK);
-    for (let i = data.length - blockBytes; i < data.length; i++) {
-      if (i % CHANNEL_BLOCK >= absent && data[i] !== 0) {
-        report(`${path}.data`, 'zero bytes behind the last output channel', `byte ${i} is ${data[i]}`);
-      }
-    }
-  }
-}
-
-/** Every tensor is written once, before it is read; every index points at something. */
-function checkFlow(graph: Graph, report: Report): void {
+/** Every tensor is written once, before it is read; every index points at something; the work stays below its limit. */
+function checkFlow(graph: Graph, report: Report, limits: Limits): void {
   const written = new Set<number>();
   const tensor = (path: string, index: number): Tensor =>
     graph.tensors[index] ?? report(path, `an index below ${graph.tensors.length} tensors`, `${index}`);
@@ -136,6 +118,7 @@ function checkFlow(graph: Graph, report: Report): void {
     graph[key].forEach((index, i) => tensor(`model.${key}[${i}]`, index));
   }
   graph.inputs.forEach((index, i) => write(`model.inputs[${i}]`, index));
+  let work = 0;
   graph.nodes.forEach((node, n) => {
     const path = `model.nodes[${n}]`;
     node.inputs.forEach((index, i) => {
@@ -147,7 +130,8 @@ function checkFlow(graph: Graph, report: Report): void {
       tensor(`${path}.outputs[${i}]`, index);
       write(`${path}.outputs[${i}]`, index);
     });
-    checkDense(graph, node, path, report);
+    work += checkNode(graph, node, path, report);
+    if (!(work <= limits.work)) report(path, `a model of at most ${limits.work} steps of work`, `${work} up to here`);
   });
   const seen = new Set<number>();
   graph.outputs.forEach((index, i) => {
@@ -158,59 +142,54 @@ function checkFlow(graph: Graph, report: Report): void {
   });
 }
 
-function checkDense(graph: Graph, node: Node, path: string, report: Report): void {
-  const { operator } = node;
-  const constant = (place: string, index: number): Constant =>
-    graph.constants[index] ?? report(place, `an index below ${graph.constants.length} constants`, `${index}`);
-  if (node.inputs.length !== 1) report(`${path}.inputs`, 'one tensor for Dense', `${node.inputs.length}`);
-  if (node.outputs.length !== 1) report(`${path}.outputs`, 'one tensor for Dense', `${node.outputs.length}`);
-  const input = graph.tensors[node.inputs[0]];
-  const output = graph.tensors[node.outputs[0]];
-  const weights = constant(`${path}.operator.weights`, operator.weights);
-
-  if (weights.layout !== 'blocks16' || weights.shape.length !== 2 || weights.bits !== 1) {
-    report(`${path}.operator.weights`, 'binary weights (N, K) in blocks16', describe(weights));
-  }
-  const [n, k] = weights.shape as [number, number];
-  if (elements(input.shape) !== k) report(`${path}.inputs[0]`, `${k} elements, as the weights have`, describe(input));
-  if (input.encoding !== 'centered' || (input.bits !== 1 && input.bits !== 8)) {
-    report(`${path}.inputs[0]`, 'centered values of 1 or 8 bits', describe(input));
-  }
-  if (input.bits === 1 && input.shape.length > 1 && input.shape.at(-1)! % 8 !== 0) {
-    report(`${path}.inputs[0]`, 'rows of bits that fill whole bytes, or one row', describe(input));
-  }
-  const deepest = input.bits === 8 ? MAX_U8_DEPTH : MAX_BIT_DEPTH;
-  if (k > deepest) report(`${path}.operator.weights`, `at most ${deepest} inputs`, `${k}`);
-  if (output.shape.length !== 1 || output.shape[0] !== n)
-    report(`${path}.outputs[0]`, `the shape [${n}]`, describe(output));
-
-  const { transform } = operator;
-  const channelwise = (place: string, index: number): void => {
-    const values = constant(place, index);
-    if (
-      values.encoding !== 'int32' ||
-      values.layout !== 'plain' ||
-      values.shape.length !== 1 ||
-      values.shape[0] !== n
-    ) {
-      report(place, `int32 values of shape [${n}]`, describe(values));
-    }
+/** What a rule sees of a node. */
+function scopeOf(graph: Graph, node: Node, path: string, report: Report): Scope {
+  return {
+    path,
+    report,
+    inputs: node.inputs.map((index) => graph.tensors[index]),
+    outputs: node.outputs.map((index) => graph.tensors[index]),
+    constant: (field, index) =>
+      graph.constants[index] ??
+      report(`${path}.operator.${field}`, `an index below ${graph.constants.length} constants`, `${index}`),
   };
-  if (transform?.kind === 'threshold') {
-    channelwise(`${path}.operator.transform.thresholds`, transform.thresholds);
-    if (output.encoding !== 'centered' || output.bits !== 1) {
-      report(`${path}.outputs[0]`, 'centered values of 1 bit after a threshold', describe(output));
-    }
-    return;
-  }
-  if (transform !== undefined) {
-    channelwise(`${path}.operator.transform.multipliers`, transform.multipliers);
-    channelwise(`${path}.operator.transform.biases`, transform.biases);
-  }
-  if (output.encoding !== 'int32') report(`${path}.outputs[0]`, 'int32 accumulators or scores', describe(output));
 }
 
-function describe(item: Tensor | Constant): string {
-  const bits = item.bits > 0 ? ` ${item.bits}-bit` : '';
-  return `"${item.name}": ${item.encoding}${bits} [${item.shape.join(', ')}]`;
+/** Multiply-accumulates, or elements touched, of one run of a node of a valid graph, for one sample. */
+export function workOf(graph: Graph, node: Node): number {
+  const scope = scopeOf(graph, node, node.name, (path, expected, got) => {
+    throw new Error(`internal: "${path}" expected ${expected}, got ${got}`);
+  });
+  return infer(node.operator, scope).work;
+}
+
+/** Compares what the node says with what its operator's rule says; returns the work. */
+function checkNode(graph: Graph, node: Node, path: string, report: Report): number {
+  const scope = scopeOf(graph, node, path, report);
+  const { outputs, work } = infer(node.operator, scope);
+  if (node.outputs.length !== outputs.length) {
+    report(`${path}.outputs`, `${outputs.length} tensor${outputs.length === 1 ? '' : 's'}`, `${node.outputs.length}`);
+  }
+  outputs.forEach((rule, i) => {
+    const output = graph.tensors[node.outputs[i]];
+    const fault = outputFault(rule, output, scope.inputs);
+    if (fault !== undefined) report(`${path}.outputs[${i}]`, fault, describe(output));
+  });
+  return work;
+}
+
+/** What the rule expected where the tensor is something else. */
+function outputFault(rule: OutputRule, output: Tensor, inputs: readonly Tensor[]): string | undefined {
+  const { shape } = rule;
+  if (output.shape.length !== shape.length || output.shape.some((size, d) => size !== shape[d])) {
+    return `the shape [${shape.join(', ')}]`;
+  }
+  if (!rule.types.some((type) => sameType(type, output))) {
+    const [first] = rule.types;
+    return rule.types.length > 4 ? 'integers' : rule.types.map(describeType).join(' or ') || describeType(first);
+  }
+  if (rule.scaleOf !== undefined && output.scale !== inputs[rule.scaleOf].scale) {
+    return `the scale ${inputs[rule.scaleOf].scale} of "${inputs[rule.scaleOf].name}", not ${output.scale}`;
+  }
+  return undefined;
 }

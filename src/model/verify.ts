@@ -6,7 +6,7 @@
 // The walk follows the schema (layout.ts), which is not recursive, and every table visited costs budget: a file cannot
 // make it run longer than a few steps per byte, even where tables are shared.
 import { ModelFormatError } from '../errors.js';
-import { type Field, TABLES } from './layout.js';
+import { type Field, SCALAR_BYTES, TABLES } from './layout.js';
 
 export const FILE_IDENTIFIER = 'QNN1';
 export const FORMAT_VERSION = 1;
@@ -90,8 +90,7 @@ class Verifier {
   }
 
   root(): void {
-    if (fileBytesField(this.bytes) === 0)
-      throw new ModelFormatError('model.file_bytes', 'the size of the file', 'none');
+    if (fileBytesField(this.bytes) === 0) throw new ModelFormatError('model.fileBytes', 'the size of the file', 'none');
     const target = this.view.getUint32(0, true);
     this.inside('model', target, 4, 4, 0);
     this.table('Model', 'model', target);
@@ -155,7 +154,7 @@ class Verifier {
     table: number,
   ): number {
     if (field.kind === 'scalar') {
-      locate(slot, field.bytes, path);
+      locate(slot, SCALAR_BYTES[field.type], path);
       return slot + 1;
     }
     if (field.kind === 'union') {

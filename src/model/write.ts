@@ -2,17 +2,14 @@
 import { Builder, type Offset } from 'flatbuffers';
 import { GraphError } from '../errors.js';
 import { Constant as ConstantTable } from './generated/bitlane/fb/constant.js';
-import { Dense as DenseTable } from './generated/bitlane/fb/dense.js';
-import { IntegerAffine as IntegerAffineTable } from './generated/bitlane/fb/integer-affine.js';
 import { KeyValue } from './generated/bitlane/fb/key-value.js';
 import { Metadata as MetadataTable } from './generated/bitlane/fb/metadata.js';
 import { Model as ModelTable } from './generated/bitlane/fb/model.js';
 import { Node as NodeTable } from './generated/bitlane/fb/node.js';
-import { Operator as OperatorType } from './generated/bitlane/fb/operator.js';
+import { Pad as PadTable } from './generated/bitlane/fb/pad.js';
 import { Tensor as TensorTable } from './generated/bitlane/fb/tensor.js';
-import { Threshold as ThresholdTable } from './generated/bitlane/fb/threshold.js';
-import { Transform as TransformType } from './generated/bitlane/fb/transform.js';
-import type { Constant, Graph, Metadata, Node, Tensor, Transform } from './graph.js';
+import type { Constant, Graph, Metadata, Node, Tensor } from './graph.js';
+import { type Field, TABLES, tableOf } from './layout.js';
 import { ENCODINGS, LAYOUTS } from './read.js';
 import { validate } from './validate.js';
 import { fileBytesField, FORMAT_VERSION } from './verify.js';
@@ -63,6 +60,7 @@ function writeConstant(b: Builder, constant: Constant): Offset {
   const data = b.createByteVector(constant.data);
   const name = b.createString(constant.name);
   const shape = ConstantTable.createShapeVector(b, [...constant.shape]);
+  const sha256 = constant.sha256 && ConstantTable.createSha256Vector(b, constant.sha256);
   ConstantTable.startConstant(b);
   ConstantTable.addName(b, name);
   ConstantTable.addShape(b, shape);
@@ -70,6 +68,8 @@ function writeConstant(b: Builder, constant: Constant): Offset {
   ConstantTable.addBits(b, constant.bits);
   ConstantTable.addLayout(b, LAYOUTS.indexOf(constant.layout));
   ConstantTable.addData(b, data);
+  if (sha256 !== undefined) ConstantTable.addSha256(b, sha256);
+  ConstantTable.addGroups(b, constant.groups ?? 1);
   return ConstantTable.endConstant(b);
 }
 
@@ -85,28 +85,61 @@ function writeTensor(b: Builder, tensor: Tensor): Offset {
   return TensorTable.endTensor(b);
 }
 
-function writeTransform(b: Builder, transform: Transform): [TransformType, Offset] {
-  if (transform.kind === 'threshold') {
-    return [TransformType.Threshold, ThresholdTable.createThreshold(b, transform.thresholds)];
-  }
-  const affine = IntegerAffineTable.createIntegerAffine(b, transform.multipliers, transform.biases);
-  return [TransformType.IntegerAffine, affine];
-}
-
 function writeNode(b: Builder, node: Node): Offset {
-  const { operator } = node;
-  const transform = operator.transform && writeTransform(b, operator.transform);
-  DenseTable.startDense(b);
-  DenseTable.addWeights(b, operator.weights);
-  if (transform) {
-    DenseTable.addTransformType(b, transform[0]);
-    DenseTable.addTransform(b, transform[1]);
-  }
-  const dense = DenseTable.endDense(b);
+  const [type, operator] = writeMember(b, TABLES.Node.operator, node.operator);
   const name = b.createString(node.name);
   const inputs = NodeTable.createInputsVector(b, [...node.inputs]);
   const outputs = NodeTable.createOutputsVector(b, [...node.outputs]);
-  return NodeTable.createNode(b, name, OperatorType.Dense, dense, inputs, outputs);
+  return NodeTable.createNode(b, name, type, operator, inputs, outputs);
+}
+
+/** Type and table of a member of a union. */
+function writeMember(b: Builder, field: Field, value: { readonly kind: string }): [number, Offset] {
+  if (field.kind !== 'union') throw new Error(`internal: "${value.kind}" stands where no union is`);
+  const index = field.members.indexOf(tableOf(value.kind));
+  return [index + 1, writeTable(b, tableOf(value.kind), value)];
+}
+
+/** An operator or transform, field by field as layout.ts lists them. */
+function writeTable(b: Builder, name: string, value: object): Offset {
+  const values = value as Readonly<Record<string, unknown>>;
+  const fields = Object.entries(TABLES[name]);
+  // Tables cannot be nested while they are built: what the fields point at comes first.
+  const targets = fields.map(([key, field]): readonly [number, Offset] => {
+    const given = values[key];
+    if (given === undefined) return [0, 0];
+    if (field.kind === 'union') return writeMember(b, field, given as { readonly kind: string });
+    if (field.kind === 'table') return [0, writeTable(b, field.table, given as object)];
+    if (field.kind === 'vector') return [0, PadTable.createBeforeVector(b, [...(given as readonly number[])])];
+    return [0, 0];
+  });
+  b.startObject(fields.reduce((slots, [, field]) => slots + (field.kind === 'union' ? 2 : 1), 0));
+  let slot = 0;
+  fields.forEach(([key, field], i) => {
+    const [type, offset] = targets[i];
+    if (field.kind === 'scalar') writeScalar(b, slot, field, values[key] as number | string | undefined);
+    else if (field.kind === 'union') {
+      b.addFieldInt8(slot++, type, 0);
+      b.addFieldOffset(slot, offset, 0);
+    } else b.addFieldOffset(slot, offset, 0);
+    slot++;
+  });
+  return b.endObject();
+}
+
+function writeScalar(
+  b: Builder,
+  slot: number,
+  field: Field & { readonly kind: 'scalar' },
+  given: number | string | undefined,
+): void {
+  if (given === undefined) return;
+  const value = typeof given === 'string' ? field.names!.indexOf(given) : given;
+  const byDefault = field.default ?? null;
+  if (field.type === 'f32') b.addFieldFloat32(slot, value, byDefault);
+  else if (field.type === 'u8' || field.type === 'i8') b.addFieldInt8(slot, value, byDefault);
+  else if (field.type === 'u16') b.addFieldInt16(slot, value, byDefault);
+  else b.addFieldInt32(slot, value, byDefault);
 }
 
 function writeMetadata(b: Builder, metadata: Metadata): Offset {

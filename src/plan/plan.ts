@@ -4,6 +4,7 @@
 // Linear memory, from the first byte that the kernels' own tables leave free:
 //   file | parameter blocks | activations (shared by lifetime) | scratch (shared by all steps) | slack
 // The file's bytes stand there as they are; weights and thresholds are addresses into them.
+import { UnsupportedError } from '../errors.js';
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
 import { type Constant, type Graph, type Node, plainBytes, type Tensor } from '../model/graph.js';
 import { ALIGNMENT, placeBuffers } from './arena.js';
@@ -152,6 +153,10 @@ function tensorLifetimes(graph: Graph): { first: number; last: number }[] {
   return lifetimes;
 }
 
+function unsupported(node: Node, got: string): UnsupportedError {
+  return new UnsupportedError(`node "${node.name}" (${node.operator.kind}) expected a kernel for ${got}, got none`);
+}
+
 function planDense(
   graph: Graph,
   node: Node,
@@ -160,10 +165,16 @@ function planDense(
   scratch: number,
 ): { kernel: Step['kernel']; params: DenseParams; scratchBytes: number } {
   const { operator } = node;
-  const { transform } = operator;
+  const input: Tensor = graph.tensors[node.inputs[0]];
+  if (operator.kind !== 'dense') throw unsupported(node, operator.kind);
   const weights = graph.constants[operator.weights];
   const [n, k] = weights.shape as [number, number];
-  const input: Tensor = graph.tensors[node.inputs[0]];
+  const { transform } = operator;
+  if (input.encoding !== 'centered' || (input.bits !== 1 && input.bits !== 8)) throw unsupported(node, input.encoding);
+  if (weights.encoding !== 'centered' || weights.bits !== 1) throw unsupported(node, weights.encoding);
+  if (transform !== undefined && transform.kind !== 'threshold' && transform.kind !== 'integerAffine') {
+    throw unsupported(node, transform.kind);
+  }
   const source = tensors[node.inputs[0]];
   const target = tensors[node.outputs[0]];
   const address = (index: number | undefined): number => (index === undefined ? 0 : addressOf(graph.constants[index]));

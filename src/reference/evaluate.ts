@@ -1,83 +1,91 @@
 // The judge: runs a graph slowly and readably, value by value, from the definitions alone. Kernels are compared with it bit
-// for bit; nothing of it is in the bundle. Integers are JavaScript numbers (exact to 2^53), wrapped to 32 bits only where
-// the format says so.
-import type { Constant, Dense, Graph, Tensor } from '../model/graph.js';
-import { elements } from '../model/graph.js';
-import { packSigns, unpackSigns } from '../numerics/bits.js';
-import { unpackBlocks } from '../numerics/blocks.js';
+// for bit, float sums within a tolerance; nothing of it is in the bundle. One function for each operator, in operators/.
+import type { Graph, Operator, OperatorOf, Tensor } from '../model/graph.js';
+import { packPlain, unpackPlain } from '../model/values.js';
+import { activate, add, applyTransform, convert, lookUp } from './operators/elementwise.js';
+import { argMax, softmax } from './operators/heads.js';
+import { avgPool, globalAvgPool, maxPool } from './operators/pools.js';
+import { conv2d, convTranspose2d, dense } from './operators/products.js';
+import { embedding, gru, lstm, rnn } from './operators/recurrent.js';
+import { channelShuffle, concat, pad, reshape, upsample } from './operators/shapes.js';
+import type { Run, Values } from './values.js';
 
-/** The integers v of one sample of a tensor, row-major. */
-export type Values = Int32Array;
+export type { Values } from './values.js';
 
-/** Stored bytes or elements of one sample -> integers v. */
+/** Stored data of one sample of a tensor, as a model's runs hand it out. */
+export type Stored = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array;
+
+const OPERATORS: { readonly [K in Operator['kind']]: (run: Run, operator: OperatorOf<K>) => Values | Values[] } = {
+  dense,
+  conv2d,
+  convTranspose2d,
+  maxPool,
+  avgPool,
+  globalAvgPool,
+  applyTransform,
+  activate,
+  lookUp,
+  add,
+  convert,
+  concat,
+  channelShuffle,
+  reshape,
+  pad,
+  upsample,
+  embedding,
+  rnn,
+  lstm,
+  gru,
+  softmax,
+  argMax,
+};
+
+/** Stored bytes or elements of one sample -> numbers v. */
 export function decode(tensor: Tensor, data: ArrayLike<number>): Values {
-  const count = elements(tensor.shape);
-  if (tensor.encoding !== 'centered') return Int32Array.from({ length: count }, (_, i) => data[i]);
-  if (tensor.bits > 1) return Int32Array.from({ length: count }, (_, i) => 2 * data[i] - (2 ** tensor.bits - 1));
-  const channels = tensor.shape.at(-1)!;
-  const row = Math.ceil(channels / 8);
-  const out = new Int32Array(count);
-  for (let r = 0; r < count / channels; r++) {
-    out.set(
-      unpackSigns(
-        Uint8Array.from({ length: row }, (_, i) => data[r * row + i]),
-        channels,
-      ),
-      r * channels,
-    );
-  }
-  return out;
+  return unpackPlain(data, tensor.shape, tensor);
 }
 
-/** Integers v -> stored bytes or elements of one sample. */
-export function encode(tensor: Tensor, values: Values): Uint8Array | Int32Array {
-  if (tensor.encoding !== 'centered') return values;
-  if (tensor.bits > 1) return Uint8Array.from(values, (v) => (v + 2 ** tensor.bits - 1) / 2);
-  const channels = tensor.shape.at(-1)!;
-  const rows = values.length / channels;
-  const packed = Array.from({ length: rows }, (_, r) => packSigns(values.subarray(r * channels, (r + 1) * channels)));
-  return Uint8Array.from(packed.flatMap((row) => [...row]));
+/** Numbers v -> stored bytes or elements of one sample. */
+export function encode(tensor: Tensor, values: Values): Stored {
+  switch (tensor.encoding) {
+    case 'float32':
+      return Float32Array.from(values);
+    case 'int32':
+      return Int32Array.from(values);
+    case 'int16':
+      return Int16Array.from(values);
+    case 'int8':
+      return Int8Array.from(values);
+    default:
+      return packPlain(values, tensor.shape, tensor);
+  }
 }
 
 /**
- * Evaluates one sample.
+ * Evaluates one sample of a graph that validate() has passed.
  *
  * @param inputs stored data of each input of the graph, in its order
  * @returns stored data of each output of the graph, in its order
  */
-export function evaluate(graph: Graph, inputs: readonly ArrayLike<number>[]): (Uint8Array | Int32Array)[] {
-  const values = new Map<number, Values>();
-  graph.inputs.forEach((index, i) => values.set(index, decode(graph.tensors[index], inputs[i])));
+export function evaluate(graph: Graph, inputs: readonly ArrayLike<number>[]): Stored[] {
+  const values = evaluateAll(graph, inputs);
+  return graph.outputs.map((index) => encode(graph.tensors[index], values[index]));
+}
+
+/** As evaluate(), with the numbers v of every tensor, in the order of the graph's tensors. */
+export function evaluateAll(graph: Graph, inputs: readonly ArrayLike<number>[]): Values[] {
+  const values: Values[] = [];
+  graph.inputs.forEach((index, i) => (values[index] = decode(graph.tensors[index], inputs[i])));
   for (const node of graph.nodes) {
-    values.set(node.outputs[0], dense(graph, node.operator, values.get(node.inputs[0])!));
+    const run: Run = {
+      graph,
+      inputs: node.inputs.map((index) => graph.tensors[index]),
+      outputs: node.outputs.map((index) => graph.tensors[index]),
+      values: node.inputs.map((index) => values[index]),
+    };
+    const evaluateOperator = OPERATORS[node.operator.kind] as (run: Run, operator: Operator) => Values | Values[];
+    const result = evaluateOperator(run, node.operator);
+    [result].flat().forEach((output, i) => (values[node.outputs[i]] = output));
   }
-  return graph.outputs.map((index) => encode(graph.tensors[index], values.get(index)!));
-}
-
-/** Int32 elements of a plain constant. */
-function int32s(constant: Constant): Int32Array {
-  return new Int32Array(constant.data.slice().buffer);
-}
-
-function dense(graph: Graph, operator: Dense, input: Values): Values {
-  const constant = graph.constants[operator.weights];
-  const [n, k] = constant.shape as [number, number];
-  const weights = unpackBlocks(constant.data, n, 1, k);
-  const out = new Int32Array(n);
-  for (let o = 0; o < n; o++) {
-    let sum = 0;
-    for (let i = 0; i < k; i++) sum += input[i] * weights[o * k + i];
-    out[o] = sum;
-  }
-  const { transform } = operator;
-  if (transform?.kind === 'threshold') {
-    const thresholds = int32s(graph.constants[transform.thresholds]);
-    return out.map((sum, o) => (sum >= thresholds[o] ? 1 : -1));
-  }
-  if (transform?.kind === 'integerAffine') {
-    const multipliers = int32s(graph.constants[transform.multipliers]);
-    const biases = int32s(graph.constants[transform.biases]);
-    return out.map((sum, o) => (Math.imul(sum, multipliers[o]) + biases[o]) | 0);
-  }
-  return out;
+  return values;
 }

@@ -1,6 +1,7 @@
 // The savings table: what each layer would weigh as float32, what it weighs packed, and what it takes in the file. The
 // rows and the file's own structure add up to the file's size, byte for byte.
-import { constantsOf, elements, type Graph } from '../model/graph.js';
+import { type Constant, constantsOf, elements, type Graph, storedBits, weightsOf } from '../model/graph.js';
+import { workOf } from '../model/validate.js';
 import type { Memory } from '../plan/plan.js';
 
 export interface LayerSummary {
@@ -35,12 +36,18 @@ export interface Summary {
   readonly memory: Memory;
 }
 
+/** Bits of one weight, packed without a gap. */
+function weightBits({ encoding, bits }: Constant): number {
+  return bits > 0 ? bits : storedBits(encoding, bits);
+}
+
 export function summarize(graph: Graph, fileBytes: number, memory: Memory): Summary {
   const counted = new Set<number>();
   const layers = graph.nodes.map((node): LayerSummary => {
-    const weights = graph.constants[node.operator.weights];
-    const [n] = weights.shape as [number];
-    const count = elements(weights.shape);
+    const weights = weightsOf(node.operator).map((index) => graph.constants[index]);
+    const count = weights.reduce((sum, { shape }) => sum + elements(shape), 0);
+    const transformed = 'transform' in node.operator && node.operator.transform !== undefined;
+    const [n] = transformed ? graph.tensors[node.outputs[0]].shape.slice(-1) : [0];
     let inFile = 0;
     for (const index of constantsOf(node.operator)) {
       // A constant that two layers share is counted with the first: it stands in the file once.
@@ -52,10 +59,10 @@ export function summarize(graph: Graph, fileBytes: number, memory: Memory): Summ
       operator: node.operator.kind,
       output: graph.tensors[node.outputs[0]].shape,
       weights: count,
-      weightBits: weights.bits,
-      macs: count,
-      float32Bytes: 4 * count + (node.operator.transform === undefined ? 0 : 8 * n),
-      packedBytes: Math.ceil((count * weights.bits) / 8),
+      weightBits: weights.length > 0 ? weightBits(weights[0]) : 0,
+      macs: weights.length > 0 && node.operator.kind !== 'embedding' ? workOf(graph, node) : 0,
+      float32Bytes: 4 * count + 8 * n,
+      packedBytes: weights.reduce((sum, w) => sum + Math.ceil((elements(w.shape) * weightBits(w)) / 8), 0),
       fileBytes: inFile,
     };
   });

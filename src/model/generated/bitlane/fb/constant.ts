@@ -78,8 +78,28 @@ dataArray():Uint8Array {
   return new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset));
 }
 
+sha256(index: number):number|null {
+  const offset = this.bb!.__offset(this.bb_pos, 16);
+  return offset ? this.bb!.readUint8(this.bb!.__vector(this.bb_pos + offset) + index) : 0;
+}
+
+sha256Length():number {
+  const offset = this.bb!.__offset(this.bb_pos, 16);
+  return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
+}
+
+sha256Array():Uint8Array|null {
+  const offset = this.bb!.__offset(this.bb_pos, 16);
+  return offset ? new Uint8Array(this.bb!.bytes().buffer, this.bb!.bytes().byteOffset + this.bb!.__vector(this.bb_pos + offset), this.bb!.__vector_len(this.bb_pos + offset)) : null;
+}
+
+groups():number {
+  const offset = this.bb!.__offset(this.bb_pos, 18);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 1;
+}
+
 static startConstant(builder:flatbuffers.Builder) {
-  builder.startObject(6);
+  builder.startObject(8);
 }
 
 static addName(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset) {
@@ -135,6 +155,26 @@ static startDataVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(1, numElems, 1);
 }
 
+static addSha256(builder:flatbuffers.Builder, sha256Offset:flatbuffers.Offset) {
+  builder.addFieldOffset(6, sha256Offset, 0);
+}
+
+static createSha256Vector(builder:flatbuffers.Builder, data:number[]|Uint8Array):flatbuffers.Offset {
+  builder.startVector(1, data.length, 1);
+  for (let i = data.length - 1; i >= 0; i--) {
+    builder.addInt8(data[i]!);
+  }
+  return builder.endVector();
+}
+
+static startSha256Vector(builder:flatbuffers.Builder, numElems:number) {
+  builder.startVector(1, numElems, 1);
+}
+
+static addGroups(builder:flatbuffers.Builder, groups:number) {
+  builder.addFieldInt32(7, groups, 1);
+}
+
 static endConstant(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   builder.requiredField(offset, 4) // name
@@ -143,7 +183,7 @@ static endConstant(builder:flatbuffers.Builder):flatbuffers.Offset {
   return offset;
 }
 
-static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset, shapeOffset:flatbuffers.Offset, encoding:Encoding, bits:number, layout:Layout, dataOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset, shapeOffset:flatbuffers.Offset, encoding:Encoding, bits:number, layout:Layout, dataOffset:flatbuffers.Offset, sha256Offset:flatbuffers.Offset, groups:number):flatbuffers.Offset {
   Constant.startConstant(builder);
   Constant.addName(builder, nameOffset);
   Constant.addShape(builder, shapeOffset);
@@ -151,6 +191,8 @@ static createConstant(builder:flatbuffers.Builder, nameOffset:flatbuffers.Offset
   Constant.addBits(builder, bits);
   Constant.addLayout(builder, layout);
   Constant.addData(builder, dataOffset);
+  Constant.addSha256(builder, sha256Offset);
+  Constant.addGroups(builder, groups);
   return Constant.endConstant(builder);
 }
 }

@@ -8,5 +8,7 @@ export enum Encoding {
   Int16 = 2,
   Int8 = 3,
   Levels = 4,
-  Centered = 5
+  Centered = 5,
+  Ternary = 6,
+  PowerOfTwo = 7
 }

@@ -4,5 +4,9 @@
 
 export enum Layout {
   Plain = 0,
-  Blocks16 = 1
+  Blocks16 = 1,
+  Quads = 2,
+  Lanes = 3,
+  Pairs = 4,
+  Columns = 5
 }

@@ -2,33 +2,117 @@
 
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-explicit-any, @typescript-eslint/no-non-null-assertion */
 
+import { Activate } from './activate.js';
+import { Add } from './add.js';
+import { ApplyTransform } from './apply-transform.js';
+import { ArgMax } from './arg-max.js';
+import { AvgPool } from './avg-pool.js';
+import { ChannelShuffle } from './channel-shuffle.js';
+import { Concat } from './concat.js';
+import { Conv2d } from './conv2d.js';
+import { ConvTranspose2d } from './conv-transpose2d.js';
+import { Convert } from './convert.js';
 import { Dense } from './dense.js';
+import { Embedding } from './embedding.js';
+import { GlobalAvgPool } from './global-avg-pool.js';
+import { Gru } from './gru.js';
+import { LookUp } from './look-up.js';
+import { Lstm } from './lstm.js';
+import { MaxPool } from './max-pool.js';
+import { Pad } from './pad.js';
+import { Reshape } from './reshape.js';
+import { Rnn } from './rnn.js';
+import { Softmax } from './softmax.js';
+import { Upsample } from './upsample.js';
 
 
 export enum Operator {
   NONE = 0,
-  Dense = 1
+  Dense = 1,
+  Conv2d = 2,
+  ConvTranspose2d = 3,
+  MaxPool = 4,
+  AvgPool = 5,
+  GlobalAvgPool = 6,
+  ApplyTransform = 7,
+  Activate = 8,
+  LookUp = 9,
+  Add = 10,
+  Convert = 11,
+  Concat = 12,
+  ChannelShuffle = 13,
+  Reshape = 14,
+  Pad = 15,
+  Upsample = 16,
+  Embedding = 17,
+  Rnn = 18,
+  Lstm = 19,
+  Gru = 20,
+  Softmax = 21,
+  ArgMax = 22
 }
 
 export function unionToOperator(
   type: Operator,
-  accessor: (obj:Dense) => Dense|null
-): Dense|null {
+  accessor: (obj:Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample) => Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample|null
+): Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample|null {
   switch(Operator[type]) {
     case 'NONE': return null; 
     case 'Dense': return accessor(new Dense())! as Dense;
+    case 'Conv2d': return accessor(new Conv2d())! as Conv2d;
+    case 'ConvTranspose2d': return accessor(new ConvTranspose2d())! as ConvTranspose2d;
+    case 'MaxPool': return accessor(new MaxPool())! as MaxPool;
+    case 'AvgPool': return accessor(new AvgPool())! as AvgPool;
+    case 'GlobalAvgPool': return accessor(new GlobalAvgPool())! as GlobalAvgPool;
+    case 'ApplyTransform': return accessor(new ApplyTransform())! as ApplyTransform;
+    case 'Activate': return accessor(new Activate())! as Activate;
+    case 'LookUp': return accessor(new LookUp())! as LookUp;
+    case 'Add': return accessor(new Add())! as Add;
+    case 'Convert': return accessor(new Convert())! as Convert;
+    case 'Concat': return accessor(new Concat())! as Concat;
+    case 'ChannelShuffle': return accessor(new ChannelShuffle())! as ChannelShuffle;
+    case 'Reshape': return accessor(new Reshape())! as Reshape;
+    case 'Pad': return accessor(new Pad())! as Pad;
+    case 'Upsample': return accessor(new Upsample())! as Upsample;
+    case 'Embedding': return accessor(new Embedding())! as Embedding;
+    case 'Rnn': return accessor(new Rnn())! as Rnn;
+    case 'Lstm': return accessor(new Lstm())! as Lstm;
+    case 'Gru': return accessor(new Gru())! as Gru;
+    case 'Softmax': return accessor(new Softmax())! as Softmax;
+    case 'ArgMax': return accessor(new ArgMax())! as ArgMax;
     default: return null;
   }
 }
 
 export function unionListToOperator(
   type: Operator, 
-  accessor: (index: number, obj:Dense) => Dense|null, 
+  accessor: (index: number, obj:Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample) => Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample|null, 
   index: number
-): Dense|null {
+): Activate|Add|ApplyTransform|ArgMax|AvgPool|ChannelShuffle|Concat|Conv2d|ConvTranspose2d|Convert|Dense|Embedding|GlobalAvgPool|Gru|LookUp|Lstm|MaxPool|Pad|Reshape|Rnn|Softmax|Upsample|null {
   switch(Operator[type]) {
     case 'NONE': return null; 
     case 'Dense': return accessor(index, new Dense())! as Dense;
+    case 'Conv2d': return accessor(index, new Conv2d())! as Conv2d;
+    case 'ConvTranspose2d': return accessor(index, new ConvTranspose2d())! as ConvTranspose2d;
+    case 'MaxPool': return accessor(index, new MaxPool())! as MaxPool;
+    case 'AvgPool': return accessor(index, new AvgPool())! as AvgPool;
+    case 'GlobalAvgPool': return accessor(index, new GlobalAvgPool())! as GlobalAvgPool;
+    case 'ApplyTransform': return accessor(index, new ApplyTransform())! as ApplyTransform;
+    case 'Activate': return accessor(index, new Activate())! as Activate;
+    case 'LookUp': return accessor(index, new LookUp())! as LookUp;
+    case 'Add': return accessor(index, new Add())! as Add;
+    case 'Convert': return accessor(index, new Convert())! as Convert;
+    case 'Concat': return accessor(index, new Concat())! as Concat;
+    case 'ChannelShuffle': return accessor(index, new ChannelShuffle())! as ChannelShuffle;
+    case 'Reshape': return accessor(index, new Reshape())! as Reshape;
+    case 'Pad': return accessor(index, new Pad())! as Pad;
+    case 'Upsample': return accessor(index, new Upsample())! as Upsample;
+    case 'Embedding': return accessor(index, new Embedding())! as Embedding;
+    case 'Rnn': return accessor(index, new Rnn())! as Rnn;
+    case 'Lstm': return accessor(index, new Lstm())! as Lstm;
+    case 'Gru': return accessor(index, new Gru())! as Gru;
+    case 'Softmax': return accessor(index, new Softmax())! as Softmax;
+    case 'ArgMax': return accessor(index, new ArgMax())! as ArgMax;
     default: return null;
   }
 }

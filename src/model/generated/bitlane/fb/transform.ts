@@ -2,37 +2,53 @@
 
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-explicit-any, @typescript-eslint/no-non-null-assertion */
 
+import { FloatAffine } from './float-affine.js';
 import { IntegerAffine } from './integer-affine.js';
+import { MultiThreshold } from './multi-threshold.js';
+import { Requantize } from './requantize.js';
+import { ShiftNorm } from './shift-norm.js';
 import { Threshold } from './threshold.js';
 
 
 export enum Transform {
   NONE = 0,
   Threshold = 1,
-  IntegerAffine = 2
+  IntegerAffine = 2,
+  MultiThreshold = 3,
+  Requantize = 4,
+  FloatAffine = 5,
+  ShiftNorm = 6
 }
 
 export function unionToTransform(
   type: Transform,
-  accessor: (obj:IntegerAffine|Threshold) => IntegerAffine|Threshold|null
-): IntegerAffine|Threshold|null {
+  accessor: (obj:FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold) => FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold|null
+): FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold|null {
   switch(Transform[type]) {
     case 'NONE': return null; 
     case 'Threshold': return accessor(new Threshold())! as Threshold;
     case 'IntegerAffine': return accessor(new IntegerAffine())! as IntegerAffine;
+    case 'MultiThreshold': return accessor(new MultiThreshold())! as MultiThreshold;
+    case 'Requantize': return accessor(new Requantize())! as Requantize;
+    case 'FloatAffine': return accessor(new FloatAffine())! as FloatAffine;
+    case 'ShiftNorm': return accessor(new ShiftNorm())! as ShiftNorm;
     default: return null;
   }
 }
 
 export function unionListToTransform(
   type: Transform, 
-  accessor: (index: number, obj:IntegerAffine|Threshold) => IntegerAffine|Threshold|null, 
+  accessor: (index: number, obj:FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold) => FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold|null, 
   index: number
-): IntegerAffine|Threshold|null {
+): FloatAffine|IntegerAffine|MultiThreshold|Requantize|ShiftNorm|Threshold|null {
   switch(Transform[type]) {
     case 'NONE': return null; 
     case 'Threshold': return accessor(index, new Threshold())! as Threshold;
     case 'IntegerAffine': return accessor(index, new IntegerAffine())! as IntegerAffine;
+    case 'MultiThreshold': return accessor(index, new MultiThreshold())! as MultiThreshold;
+    case 'Requantize': return accessor(index, new Requantize())! as Requantize;
+    case 'FloatAffine': return accessor(index, new FloatAffine())! as FloatAffine;
+    case 'ShiftNorm': return accessor(index, new ShiftNorm())! as ShiftNorm;
     default: return null;
   }
 }

@@ -1,0 +1,118 @@
+// Cuts a convolution into strips of output pixels whose input fits the L1 cache, and lays that input out so that the taps
+// of one kernel row are one contiguous run of kernelWidth * C elements. A product kernel then sees, for every output
+// pixel, kernelHeight runs and nothing of padding, stride or dilation.
+//
+//   1. rows of the strip are copied with zeros around them; int8 is widened to i16 where the kernel wants that (load8x8_s)
+//   2. the run of output column x starts x * strideX * C elements into its row, since NHWC neighbours follow each other
+//   3. with groups, or dilation in x, that does not hold: the runs are gathered one by one
+// A row is copied kernelHeight / strideY times at most, which is little beside N products with it.
+import { ConvParams } from './convparams';
+
+/** Bytes are copied as they are. */
+export const COPY_1: i32 = 0;
+/** int8 becomes i16. */
+export const WIDEN: i32 = 1;
+/** 4-byte elements are copied as they are. */
+export const COPY_4: i32 = 2;
+
+/** Where the runs of a strip lie. */
+@unmanaged
+export class Runs {
+  /** First run of the strip's first output pixel. */
+  base: usize;
+  /** Bytes from an output pixel's run to that of its right neighbour. */
+  pixel: usize;
+  /** Bytes from one kernel row to the next. */
+  tap: usize;
+  /** Bytes from one output row to the next. */
+  row: usize;
+}
+
+/** One strip's runs: written by layRuns, read by the kernel that called it before the next strip. */
+export const RUNS: usize = memory.data(16, 16);
+
+/** Bytes of an element in the runs, as a shift. */
+// @ts-ignore: decorator
+@inline
+function elementShift(mode: i32): usize {
+  return <usize>mode;
+}
+
+/** Lays out the runs of group `group` for output pixels from (y, x) on, `rows` by `columns` of them. */
+export function layRuns(p: ConvParams, input: usize, width: i32, group: i32, y: i32, x: i32, rows: i32, columns: i32, mode: i32): void {
+  const shift = elementShift(mode);
+  const size: usize = mode == COPY_4 ? 2 : 0;
+  const channels = p.channels / p.groups;
+  const gather = p.groups != 1 || p.dilationX != 1;
+  const inputRows = (rows - 1) * p.strideY + (p.kernelHeight - 1) * p.dilationY + 1;
+  const firstRow = y * p.strideY - p.padTop;
+  const firstColumn = x * p.strideX - p.padLeft;
+  const inputColumns = (columns - 1) * p.strideX + (p.kernelWidth - 1) * p.dilationX + 1;
+  const runs = changetype<Runs>(RUNS);
+  const lineBytes = <usize>(width * p.channels) << size;
+
+  // Without zeros around it the input itself will do.
+  const inside = firstRow >= 0 && firstColumn >= 0 && firstRow + inputRows <= p.height && firstColumn + inputColumns <= width;
+  if (mode != WIDEN && !gather && inside) {
+    runs.base = input + <usize>firstRow * lineBytes + (<usize>(firstColumn * channels) << size);
+    runs.pixel = <usize>(p.strideX * channels) << size;
+    runs.tap = <usize>p.dilationY * lineBytes;
+    runs.row = <usize>p.strideY * lineBytes;
+    return;
+  }
+  const rowElements = gather ? columns * p.kernelWidth * channels : inputColumns * channels;
+  const rowBytes = <usize>rowElements << shift;
+  runs.base = p.rows;
+  runs.pixel = <usize>((gather ? p.kernelWidth : p.strideX) * channels) << shift;
+  runs.tap = <usize>p.dilationY * rowBytes;
+  runs.row = <usize>p.strideY * rowBytes;
+
+  let out = p.rows;
+  for (let r = 0; r < inputRows; r++) {
+    const iy = firstRow + r;
+    if (iy < 0 || iy >= p.height) {
+      memory.fill(out, 0, rowBytes);
+    } else if (gather) {
+      const line = input + <usize>iy * lineBytes + (<usize>(group * channels) << size);
+      let to = out;
+      for (let c = 0; c < columns; c++) {
+        let ix = firstColumn + c * p.strideX;
+        for (let k = 0; k < p.kernelWidth; k++) {
+          if (ix < 0 || ix >= width) memory.fill(to, 0, <usize>channels << shift);
+          else take(to, line + (<usize>(ix * p.channels) << size), channels, mode);
+          to += <usize>channels << shift;
+          ix += p.dilationX;
+        }
+      }
+    } else {
+      const before = min(max(-firstColumn, 0), inputColumns);
+      const from = firstColumn + before;
+      const count = max(min(width - from, inputColumns - before), 0);
+      const start = <usize>(before * channels) << shift;
+      const bytes = <usize>(count * channels) << shift;
+      memory.fill(out, 0, start);
+      take(out + start, input + <usize>iy * lineBytes + (<usize>(from * channels) << size), count * channels, mode);
+      memory.fill(out + start + bytes, 0, rowBytes - start - bytes);
+    }
+    out += rowBytes;
+  }
+}
+
+/** Copies `count` elements. */
+function take(out: usize, from: usize, count: i32, mode: i32): void {
+  if (mode != WIDEN) {
+    memory.copy(out, from, <usize>count << elementShift(mode));
+    return;
+  }
+  const end = from + <usize>count;
+  if (ASC_FEATURE_SIMD) {
+    for (const last = end - 7; from < last && count > 7; from += 8) {
+      v128.store(out, v128.load8x8_s(from));
+      out += 16;
+    }
+  }
+  for (; from < end; from++) {
+    store<i16>(out, load<i8>(from));
+    out += 2;
+  }
+}

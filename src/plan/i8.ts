@@ -1,0 +1,240 @@
+// int8 and float32 convolutions: from geometry and addresses to the call of a kernel, as plain data.
+import { roundUp } from '../numerics/bits.js';
+import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
+
+/** Fields of a convolution's parameter block, in the order of assembly/convparams.ts, 4 bytes each. */
+export const CONV_FIELDS = [
+  'input',
+  'inputStride',
+  'height',
+  'width',
+  'channels',
+  'kernelHeight',
+  'kernelWidth',
+  'strideY',
+  'strideX',
+  'dilationY',
+  'dilationX',
+  'padTop',
+  'padLeft',
+  'groups',
+  'n',
+  'outHeight',
+  'outWidth',
+  'weights',
+  'nonNegative',
+  'stripRows',
+  'stripColumns',
+  'rows',
+  'accumulators',
+  'transform',
+  'bias',
+  'multipliers',
+  'left',
+  'shift',
+  'clampMin',
+  'clampMax',
+  'output',
+  'outputStride',
+] as const;
+
+export type ConvParams = Readonly<Record<(typeof CONV_FIELDS)[number], number>>;
+
+/** What becomes of int32 accumulators; the numbers are addresses unless said otherwise, 0 = absent. */
+export type Requantize =
+  | { readonly kind: 'int32'; readonly bias: number }
+  | {
+      readonly kind: 'int8';
+      /** (N) int32. */
+      readonly bias: number;
+      /** (N) int32, 0 .. 2^31 - 1. */
+      readonly multipliers: number;
+      /** Bits: 2 where multipliers are shiftMultiplier(s), else 0. */
+      readonly left: number;
+      /** Bits beyond 32, 0 .. 30. */
+      readonly shift: number;
+      /** Range of the results, within -128 .. 127. */
+      readonly min: number;
+      readonly max: number;
+    }
+  | {
+      readonly kind: 'float32';
+      /** (N) float32. */
+      readonly bias: number;
+      /** (N) float32. */
+      readonly scales: number;
+    };
+
+export interface ConvAddresses {
+  readonly input: number;
+  readonly weights: number;
+  readonly output: number;
+  /** ConvCall.scratchBytes of them. */
+  readonly scratch: number;
+}
+
+export type ConvKernel = 'conv_i8' | 'depthwise_i8' | 'conv_f32' | 'depthwise_f32';
+
+export interface ConvCall {
+  readonly kernel: ConvKernel;
+  readonly params: ConvParams;
+  readonly scratchBytes: number;
+}
+
+const TRANSFORM_CODES = { int32: 0, int8: 1, float32: 2 } as const;
+
+/** Bytes of input that a strip should not exceed: most of an L1 cache, beside 8 channels' weights. */
+const STRIP_BYTES = 24 * 1024;
+/** Output pixels that a strip should have, so that the weights are not read too often. */
+const STRIP_PIXELS = 24;
+
+/** Whether the depthwise kernels take a convolution: one input channel and one output channel a group. */
+export function isDepthwise(g: ConvGeometry): boolean {
+  return g.groups > 1 && g.groups === g.channels && g.n === g.channels;
+}
+
+/** How many output rows and columns are computed together, and the bytes their input takes. */
+function strips(g: ConvGeometry, elementBytes: number): { rows: number; columns: number; bytes: number } {
+  const gather = g.groups !== 1 || g.dilationX !== 1;
+  const [height, width] = [outHeight(g), outWidth(g)];
+  const groupChannels = g.channels / g.groups;
+  const bytesOf = (rows: number, columns: number): number => {
+    const inputRows = (rows - 1) * g.strideY + (g.kernelHeight - 1) * g.dilationY + 1;
+    const elements = gather
+      ? columns * g.kernelWidth * groupChannels
+      : ((columns - 1) * g.strideX + g.kernelWidth) * g.channels;
+    return inputRows * elements * elementBytes;
+  };
+  let columns = width;
+  while (columns > 8 && bytesOf(1, columns) > STRIP_BYTES) columns = roundUp(columns / 2, 4);
+  let rows = 1;
+  if (columns === width) {
+    while (rows < height && (rows + 1) * columns <= STRIP_PIXELS && bytesOf(rows + 1, columns) <= 2 * STRIP_BYTES) rows++;
+  }
+  return { rows, columns, bytes: bytesOf(rows, columns) };
+}
+
+/** A 1x1 convolution that moves pixel by pixel sees a map as one row. */
+function flat(g: ConvGeometry): ConvGeometry {
+  const pointwise = g.kernelHeight === 1 && g.kernelWidth === 1 && g.strideY === 1 && g.strideX === 1;
+  if (!pointwise || g.padTop || g.padBottom || g.padLeft || g.padRight) return g;
+  return { ...g, height: 1, width: g.height * g.width, dilationY: 1, dilationX: 1 };
+}
+
+/** Bytes of one pixel's accumulators: see accumulatorRow in assembly/convparams.ts. */
+function accumulatorRow(n: number): number {
+  return 4 * ((n + 15) & ~7);
+}
+
+/** Float32 value -> the integer with its bits. */
+export function floatBits(value: number): number {
+  return new Int32Array(Float32Array.of(value).buffer)[0]!;
+}
+
+function call(
+  kernel: ConvKernel,
+  geometry: ConvGeometry,
+  samples: number,
+  at: ConvAddresses,
+  bytes: { input: number; run: number; output: number },
+  rest: Pick<ConvParams, 'nonNegative' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'>,
+): ConvCall {
+  const depthwise = kernel.startsWith('depthwise');
+  const g = depthwise ? geometry : flat(geometry);
+  const [height, width] = [outHeight(g), outWidth(g)];
+  // Samples of one-row maps are laid side by side by the kernel: the strip may then be wider than one sample.
+  const side = g.height === 1 && height === 1 && g.width === width && g.kernelWidth === 1 ? samples : 1;
+  const { rows, columns, bytes: runBytes } = depthwise
+    ? depthwiseStrip(g, bytes.run)
+    : strips({ ...g, width: g.width * side }, bytes.run);
+  const rowBytes = roundUp(runBytes + 64, 16);
+  const { padBottom: _bottom, padRight: _right, ...fields } = g;
+  const params: ConvParams = {
+    ...fields,
+    ...rest,
+    input: at.input,
+    inputStride: g.height * g.width * g.channels * bytes.input,
+    outHeight: height,
+    outWidth: width,
+    weights: at.weights,
+    stripRows: rows,
+    stripColumns: columns,
+    rows: at.scratch,
+    accumulators: at.scratch + rowBytes,
+    output: at.output,
+    outputStride: height * width * g.n * bytes.output,
+  };
+  return { kernel, params, scratchBytes: rowBytes + rows * columns * accumulatorRow(g.n) + 64 };
+}
+
+/** Depthwise kernels take one output row at a time: its input rows side by side, C rounded up to 8. */
+function depthwiseStrip(g: ConvGeometry, runBytes: number): { rows: number; columns: number; bytes: number } {
+  const columns = (outWidth(g) - 1) * g.strideX + (g.kernelWidth - 1) * g.dilationX + 1;
+  return { rows: 1, columns: 1, bytes: roundUp(g.kernelHeight, 2) * columns * roundUp(g.channels, 8) * runBytes };
+}
+
+/**
+ * Plans an int8 convolution or dense layer (denseGeometry).
+ *
+ * @param samples the most that one call will get
+ * @param nonNegative whether all inputs are known to be 0 .. 127
+ */
+export function planConvInt8(
+  geometry: ConvGeometry,
+  samples: number,
+  at: ConvAddresses,
+  requantize: Requantize,
+  nonNegative = false,
+): ConvCall {
+  const int8 = requantize.kind === 'int8';
+  return call(
+    isDepthwise(geometry) ? 'depthwise_i8' : 'conv_i8',
+    geometry,
+    samples,
+    at,
+    { input: 1, run: 2, output: int8 ? 1 : 4 },
+    {
+      nonNegative: nonNegative ? 1 : 0,
+      transform: TRANSFORM_CODES[requantize.kind],
+      bias: requantize.bias,
+      multipliers: requantize.kind === 'int8' ? requantize.multipliers : requantize.kind === 'float32' ? requantize.scales : 0,
+      left: int8 ? requantize.left : 0,
+      shift: int8 ? requantize.shift : 0,
+      clampMin: int8 ? requantize.min : 0,
+      clampMax: int8 ? requantize.max : 0,
+    },
+  );
+}
+
+/**
+ * Plans a float32 convolution or dense layer (denseGeometry).
+ *
+ * @param samples the most that one call will get
+ * @param bias address of (N) float32, 0 = none
+ * @param clamp range of the results, as of a ReLU
+ */
+export function planConvFloat32(
+  geometry: ConvGeometry,
+  samples: number,
+  at: ConvAddresses,
+  bias: number,
+  clamp: { readonly min: number; readonly max: number } = { min: -Infinity, max: Infinity },
+): ConvCall {
+  return call(
+    isDepthwise(geometry) ? 'depthwise_f32' : 'conv_f32',
+    geometry,
+    samples,
+    at,
+    { input: 4, run: 4, output: 4 },
+    {
+      nonNegative: 0,
+      transform: 0,
+      bias,
+      multipliers: 0,
+      left: 0,
+      shift: 0,
+      clampMin: floatBits(clamp.min),
+      clampMax: floatBits(clamp.max),
+    },
+  );
+}
