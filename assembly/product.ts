@@ -1,0 +1,256 @@
+// Convolutions and dense products: which pixels meet which tables. A block of pixels is counted against all output channels,
+// then its accumulators, which stay in the L1 cache, go through the output transform.
+//
+//   SHARED    tables for every two neighbouring columns (packed bits) or every pixel (values) of a band of input rows, read
+//             by all taps and output pixels that see them. Packed bits: stride 1. One group, and runs of weights that fit
+//             the kernel's step (counting.ts).
+//   PATCHES   tables of what each block of output pixels sees, gathered: every stride, dilation and group.
+//   POPCOUNT  no tables: gathered patches of packed bits. The scalar build has nothing else for bits.
+//
+// An output pixel's accumulator is base - 2 * mismatches (times the coefficient of each plane of weights). The base is what
+// inputs that fit all weights would give: coefficients * (2^k - 1) * K, or for v = l the sum of the levels.
+import { BASES, countPairs1, countPairs2, countPairs4 } from './counting';
+import { METHOD_POPCOUNT, METHOD_SHARED, ProductParams, TRANSFORM_BITS } from './params';
+import { gatherBits, plainRow } from './patches';
+import { buildEdgePair, buildPairRows, buildPairs, PAIR_ROWS } from './tables';
+import { transformRow } from './transform';
+
+/** Bytes before the accumulators: targets and bases of 8 pixels. */
+const HEADER: usize = 64;
+
+/** Packed bits x signs, ternary or k-bit planes of weights. */
+export function product_bits(params: usize, samples: i32): void {
+  const p = changetype<ProductParams>(params);
+  if (ASC_FEATURE_SIMD) {
+    const limits = buildLimits(p);
+    buildPairRows(p.tables);
+    if (p.method == METHOD_SHARED) bitsShared(p, samples, limits);
+    else bitsByPatches(p, samples, limits);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- accumulators
+
+// @ts-ignore: decorator
+@inline
+function accumulatorRow(p: ProductParams, i: i32): usize {
+  return p.accumulators + HEADER + <usize>(i * ((p.outputs + 15) & ~15)) * 4;
+}
+
+// @ts-ignore: decorator
+@inline
+function setTarget(p: ProductParams, i: i32, address: usize, base: i32): void {
+  const at = p.accumulators + (<usize>i << 2);
+  store<u32>(at, <u32>address);
+  store<i32>(at, base, BASES);
+}
+
+/** Address of output pixel m, counted over samples, rows and columns. */
+// @ts-ignore: decorator
+@inline
+function outputOf(p: ProductParams, m: i32): usize {
+  return p.output + <usize>m * p.outputStride;
+}
+
+/** The base of a pixel with `outside` taps of zeros outside the map: an odd channel there leaves 1 over. */
+// @ts-ignore: decorator
+@inline
+function bitsBase(p: ProductParams, outside: i32): i32 {
+  const lost = p.padValue ? 0 : outside * (p.channels & 1);
+  return p.coefficients * (p.kernelHeight * p.kernelWidth * p.channels - lost);
+}
+
+/**
+ * Thresholds as limits of counts, where the bits of all pixels can be had from the u16 counts alone: one plane, one base.
+ * a >= t is base - 2 * count >= t, so count <= floor((base - t) / 2). Returns 0 where that does not hold.
+ */
+function buildLimits(p: ProductParams): usize {
+  const base = bitsBase(p, 0);
+  const oneBase = p.padValue || !(p.channels & 1) || p.padTop + p.padLeft == 0;
+  if (p.transform != TRANSFORM_BITS || p.planes > 1 || base > 32767 || p.groups > 1 || !oneBase) return 0;
+  const limits = p.tables + PAIR_ROWS;
+  for (let n = 0; n < ((p.outputs + 15) & ~15); n++) {
+    // Channels behind N: no count is below 0, so their bits stay 0. Sums in 64 bits: thresholds may be anything.
+    let limit: i64 = -1;
+    if (n < p.outputs) limit = max<i64>(min<i64>((<i64>base - load<i32>(p.first + (<usize>n << 2))) >> 1, 32767), -1);
+    store<i16>(limits + (<usize>n << 1), <i16>limit);
+  }
+  return limits;
+}
+
+/** Tables start behind the pair rows and the limits. */
+// @ts-ignore: decorator
+@inline
+function tablesOf(p: ProductParams): usize {
+  return p.tables + PAIR_ROWS + <usize>((p.outputs + 15) & ~15) * 2;
+}
+
+// ------------------------------------------------------------------------------------------------------------ bits, shared
+
+function bitsShared(p: ProductParams, samples: i32, limits: usize): void {
+  const bytes = <usize>((p.channels + 7) >> 3);
+  const reach = (p.kernelHeight - 1) * p.dilationY;
+  const columns = p.outWidth - 1 + (p.kernelWidth - 1) * p.dilationX;
+  const pixelTable = bytes << 5;
+  const rowTable = <usize>columns * pixelTable;
+  const tables = tablesOf(p);
+  for (let s = 0; s < samples; s++) {
+    const map = p.input + <usize>s * p.inputStride;
+    for (let y = 0; y < p.outHeight; y += p.bandRows) {
+      const rows = min(p.bandRows, p.outHeight - y);
+      for (let r = 0; r < rows + reach; r++) {
+        buildPairRow(p, map, y + r - p.padTop, columns, tables + <usize>r * rowTable);
+      }
+      countBand(p, s * p.outHeight + y, y - p.padTop, rows, limits, tables, rowTable, pixelTable);
+    }
+  }
+}
+
+/** Tables of the column pairs (-padLeft + i, -padLeft + i + 1), i < columns, of input row `y`. */
+function buildPairRow(p: ProductParams, map: usize, y: i32, columns: i32, out: usize): void {
+  const bytes = <usize>((p.channels + 7) >> 3);
+  const inside = <u32>y < <u32>p.height;
+  const row = map + <usize>(y * p.width) * bytes;
+  const first = p.padLeft;
+  const last = first + p.width - 1;
+  const table = bytes << 5;
+  if (inside && p.width > 1) {
+    const count = max(min(p.width - 1, columns - first), 0);
+    buildPairs(p.tables, row, row + bytes, <usize>count * bytes, out + <usize>first * table);
+  }
+  for (let i = 0; i < columns; i++) {
+    if (inside && i == first && p.width > 1) i = last;
+    if (i >= columns) break;
+    const a = inside && <u32>(i - first) < <u32>p.width ? row + <usize>(i - first) * bytes : 0;
+    const b = inside && <u32>(i + 1 - first) < <u32>p.width ? row + <usize>(i + 1 - first) * bytes : 0;
+    buildEdgePair(a, b, p.channels, p.padValue, out + <usize>i * table);
+  }
+}
+
+function countBand(p: ProductParams, firstRow: i32, y0: i32, rows: i32, limits: usize, tables: usize, rowTable: usize, pixelTable: usize): void {
+  const perRow = (p.outWidth + 1) >> 1;
+  const total = rows * perRow;
+  const blocks = (p.outputs + 15) >> 4;
+  const acrossStep = <usize>p.dilationX * pixelTable;
+  const downStep = <usize>p.dilationY * rowTable;
+  const most = p.block >> 1;
+  for (let pair = 0; pair < total; ) {
+    const left = total - pair;
+    const take = most > 2 && left > 2 ? 4 : most > 1 && left > 1 ? 2 : 1;
+    let t0: usize = 0, t1: usize = 0, t2: usize = 0, t3: usize = 0;
+    for (let i = 0; i < take; i++) {
+      // A block that is not full repeats the last pair.
+      const q = min(pair + i, total - 1);
+      const r = q / perRow;
+      const x = min((q - r * perRow) << 1, p.outWidth - 2);
+      const t = tables + <usize>r * rowTable + <usize>x * pixelTable;
+      if (i == 0) t0 = t;
+      else if (i == 1) t1 = t;
+      else if (i == 2) t2 = t;
+      else t3 = t;
+      const m = (firstRow + r) * p.outWidth + x;
+      for (let j = 0; j < 2; j++) {
+        const at = (i << 1) + j;
+        if (limits) setTarget(p, at, outputOf(p, m + j), 0);
+        else setTarget(p, at, accumulatorRow(p, at), bitsBase(p, outsideTaps(p, y0 + r, x + j - p.padLeft)));
+      }
+    }
+    if (take == 4) countPairs4(p, p.weights, blocks, p.accumulators, limits, acrossStep, downStep, t0, t1, t2, t3);
+    else if (take == 2) countPairs2(p, p.weights, blocks, p.accumulators, limits, acrossStep, downStep, t0, t1);
+    else countPairs1(p, p.weights, blocks, p.accumulators, limits, acrossStep, downStep, t0);
+    if (!limits) {
+      for (let i = 0; i < min(take, left); i++) {
+        const q = pair + i;
+        const r = q / perRow;
+        const m = (firstRow + r) * p.outWidth + min((q - r * perRow) << 1, p.outWidth - 2);
+        transformRow(p, accumulatorRow(p, i << 1), outputOf(p, m));
+        transformRow(p, accumulatorRow(p, (i << 1) + 1), outputOf(p, m + 1));
+      }
+    }
+    pair += take;
+  }
+}
+
+/** Taps outside the map of the patch with its corner at (y0, x0). */
+function outsideTaps(p: ProductParams, y0: i32, x0: i32): i32 {
+  if (p.padValue || !(p.channels & 1)) return 0;
+  let rows = 0;
+  let columns = 0;
+  for (let ky = 0; ky < p.kernelHeight; ky++) rows += i32(<u32>(y0 + ky * p.dilationY) < <u32>p.height);
+  for (let kx = 0; kx < p.kernelWidth; kx++) columns += i32(<u32>(x0 + kx * p.dilationX) < <u32>p.width);
+  return p.kernelHeight * p.kernelWidth - rows * columns;
+}
+
+// ----------------------------------------------------------------------------------------------------------- bits, patches
+
+function bitsByPatches(p: ProductParams, samples: i32, limits: usize): void {
+  const total = samples * p.outHeight * p.outWidth;
+  const most = p.block;
+  for (let m = 0; m < total; ) {
+    const left = total - m;
+    const pixels = most > 4 && left > 4 ? 8 : most > 2 && left > 2 ? 4 : 2;
+    for (let g = 0; g < p.groups; g++) patchGroup(p, m, total, pixels, g, limits);
+    if (!limits) for (let i = 0; i < min(pixels, left); i++) transformRow(p, accumulatorRow(p, i), outputOf(p, m + i));
+    m += pixels;
+  }
+}
+
+/** Group `g` of the pixels m .. m + pixels - 1; those behind the last repeat it. */
+function patchGroup(p: ProductParams, m: i32, total: i32, pixels: i32, g: i32, limits: usize): void {
+  const tables = tablesOf(p);
+  const step = (<usize>p.segmentBytes + 16) << 5;
+  for (let i = 0; i < pixels; i += 2) {
+    buildPatchPair(p, min(m + i, total - 1), min(m + i + 1, total - 1), i, g, limits, tables + <usize>(i >> 1) * step);
+  }
+  // Groups whose channels are not whole blocks of weights are counted beside the accumulators, which they then join.
+  const perGroup = p.outputs / p.groups;
+  const from = g * perGroup;
+  const block = from >> 4;
+  const blocks = ((from + perGroup + 15) >> 4) - block;
+  const whole = p.groups == 1 || !(perGroup & 15);
+  if (!limits) {
+    for (let i = 0; i < pixels; i++) {
+      store<u32>(p.accumulators + (<usize>i << 2), whole ? accumulatorRow(p, i) + (<usize>from << 2) : accumulatorRow(p, 8 + i));
+    }
+  }
+  const weights = p.weights + <usize>(block * p.planes * p.patchBytes) * 16;
+  if (pixels == 8) countPairs4(p, weights, blocks, p.accumulators, limits, 0, 0, tables, tables + step, tables + 2 * step, tables + 3 * step);
+  else if (pixels == 4) countPairs2(p, weights, blocks, p.accumulators, limits, 0, 0, tables, tables + step);
+  else countPairs1(p, weights, blocks, p.accumulators, limits, 0, 0, tables);
+  if (!whole) {
+    for (let i = 0; i < pixels; i++) {
+      memory.copy(accumulatorRow(p, i) + (<usize>from << 2), accumulatorRow(p, 8 + i) + (<usize>(from & 15) << 2), <usize>perGroup << 2);
+    }
+  }
+}
+
+/** Pair tables of what the output pixels m0 and m1 see, and the bases of pixels i and i + 1 of the block. */
+function buildPatchPair(p: ProductParams, m0: i32, m1: i32, i: i32, g: i32, limits: usize, out: usize): void {
+  const bytes = <usize>p.patchBytes;
+  let a = plainRow(p, m0);
+  let b = plainRow(p, m1);
+  let edge = false;
+  if (a) {
+    if (!limits) setTarget(p, i, 0, bitsBase(p, 0)), setTarget(p, i + 1, 0, bitsBase(p, 0));
+  } else {
+    a = p.rows;
+    b = a + p.rowStride;
+    const maskA = b + p.rowStride;
+    const maskB = maskA + p.rowStride;
+    const outsideA = gatherBits(p, m0, g, a, maskA);
+    const outsideB = gatherBits(p, m1, g, b, maskB);
+    if (!limits) setTarget(p, i, 0, bitsBase(p, outsideA)), setTarget(p, i + 1, 0, bitsBase(p, outsideB));
+    edge = !p.padValue && outsideA + outsideB > 0;
+    if (edge) {
+      const tap = <usize>((p.channels + 7) >> 3);
+      for (let j: usize = 0; j < bytes; j += tap) {
+        const x = outsideA && !load<u8>(maskA + j) ? <usize>0 : a + j;
+        const y = outsideB && !load<u8>(maskB + j) ? <usize>0 : b + j;
+        buildEdgePair(x, y, p.channels, 0, out + (j << 5));
+      }
+    }
+  }
+  if (limits) setTarget(p, i, outputOf(p, m0), 0), setTarget(p, i + 1, outputOf(p, m1), 0);
+  if (!edge) buildPairs(p.tables, a, b, bytes, out);
+  memory.fill(out + (bytes << 5), 0, (<usize>p.segmentBytes - bytes) << 5);
+}
