@@ -16,20 +16,12 @@
 // Tables lie in `segments` runs (params.ts), weights without gaps. A run of pair tables is a multiple of 3 weight bytes
 // long and one of single and wide tables a multiple of 2, or it is the only one and empty tables follow it: weights behind
 // the end then count nothing.
+import { BASES } from './header';
 import { highChannels, highNibbles, lookup, lowChannels, NIBBLE_MASK } from './lanes';
 import { ProductParams } from './params';
 
-/** Bytes of `targets` before the bases: 8 addresses, where the kernels put what they make of each pixel. */
-export const BASES: usize = 32;
 /** Flushes that the u16 sums hold. */
 const FLUSHES: i32 = 256;
-
-/** Offset of the tables of a segment; `step` bytes of table per weight byte and pixel or pair. */
-// @ts-ignore: decorator
-@inline
-function nextOffset(offset: usize, segment: i32, across: i32, acrossStep: usize, downStep: usize): usize {
-  return segment % across ? offset + acrossStep : offset + downStep - <usize>(across - 1) * acrossStep;
-}
 
 /** accumulators = base (or themselves, once started) - (counts << shift). */
 function take(out: usize, base: i32, all: v128, odd: v128, shift: i32, started: bool): void {
@@ -73,10 +65,10 @@ function putBits(out: usize, bits: i32, left: i32): void {
 @inline
 function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
   const mask = v128.load(NIBBLE_MASK);
-  const segments = p.segments;
   const across = p.segmentsAcross;
   const span = <usize>p.segmentBytes << 4;
   const planeBytes = <usize>(p.patchBytes << 4);
+  const wrapStep = downStep - <usize>across * acrossStep;
   // With limits, the last block may have fewer than 16 channels.
   const absent = (blocks << 4) - p.outputs;
   let offset: usize = 0;
@@ -85,7 +77,8 @@ function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, target
     for (let plane = 0; plane < p.planes; plane++) {
       let w = weights;
       let end = weights;
-      let segment = 0;
+      let ahead = p.segments;
+      let turn = across;
       let from: usize = 0;
       let a0: usize = 0, a1: usize = 0, a2: usize = 0, a3: usize = 0;
       do {
@@ -96,12 +89,13 @@ function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, target
         let flushes = FLUSHES;
         do {
           if (w >= end) {
-            if (segment) from = nextOffset(from, segment, across, acrossStep, downStep);
-            segment++;
             end = w + span;
             a0 = t0 + from;
             if (PAIRS > 1) a1 = t1 + from;
             if (PAIRS > 2) { a2 = t2 + from; a3 = t3 + from; }
+            ahead--;
+            from += acrossStep;
+            if (--turn == 0) { turn = across; from += wrapStep; }
           }
           let c0 = i8x16.splat(0), c1 = i8x16.splat(0), c2 = i8x16.splat(0), c3 = i8x16.splat(0);
           let c4 = i8x16.splat(0), c5 = i8x16.splat(0), c6 = i8x16.splat(0), c7 = i8x16.splat(0);
@@ -164,7 +158,7 @@ function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, target
             x6 = i16x8.add(x6, c6), y6 = i16x8.add(y6, i16x8.shr_u(c6, 8));
             x7 = i16x8.add(x7, c7), y7 = i16x8.add(y7, i16x8.shr_u(c7, 8));
           }
-        } while (--flushes && (w < end || segment < segments));
+        } while (--flushes && (w < end || ahead > 0));
         if (limits) {
           putBits(load<usize>(targets) + offset, bitsOf(x0, y0, limits), left - absent);
           putBits(load<usize>(targets, 4) + offset, bitsOf(x1, y1, limits), left - absent);
@@ -194,7 +188,7 @@ function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, target
           }
           started = true;
         }
-      } while (w < end || segment < segments);
+      } while (w < end || ahead > 0);
       weights += planeBytes;
     }
     if (limits) {
@@ -216,4 +210,114 @@ export function countPairs2(p: ProductParams, weights: usize, blocks: i32, targe
 
 export function countPairs4(p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
   pairs(4, p, weights, blocks, targets, limits, acrossStep, downStep, t0, t1, t2, t3);
+}
+
+/**
+ * One pixel's single tables against `blocks` x 16 channels, two blocks at a time, which share the loads of the tables.
+ * Packed bits: 8 a weight byte, widened after 31 of them.
+ */
+export function countSingle(p: ProductParams, weights: usize, blocks: i32, targets: usize, tables: usize): void {
+  const mask = v128.load(NIBBLE_MASK);
+  const rows = <usize>p.patchBytes;
+  const planeBytes = rows << 4;
+  const blockBytes = planeBytes * p.planes;
+  const base = load<i32>(targets, BASES);
+  let out = load<usize>(targets);
+  for (let left = blocks; left > 0; left -= 2) {
+    // The odd last block counts itself twice.
+    const other = left > 1 ? blockBytes : 0;
+    let started = false;
+    for (let plane = 0; plane < p.planes; plane++) {
+      const shift = p.shift + plane * p.shiftStep;
+      let w = weights + <usize>plane * planeBytes;
+      const end = w + planeBytes;
+      let t = tables;
+      do {
+        let x0 = i16x8.splat(0), y0 = i16x8.splat(0), x1 = i16x8.splat(0), y1 = i16x8.splat(0);
+        let flushes = FLUSHES;
+        do {
+          let c0 = i8x16.splat(0), c1 = i8x16.splat(0);
+          for (const stop = min(w + 31 * 16, end); w < stop; w += 16) {
+            const low = v128.load(t);
+            const high = v128.load(t, 16);
+            const m = v128.load(w);
+            const n = v128.load(w + other);
+            c0 = i8x16.add(c0, lookup(low, v128.and(m, mask)));
+            c1 = i8x16.add(c1, lookup(low, v128.and(n, mask)));
+            c0 = i8x16.add(c0, lookup(high, highNibbles(m, mask)));
+            c1 = i8x16.add(c1, lookup(high, highNibbles(n, mask)));
+            t += 32;
+          }
+          x0 = i16x8.add(x0, c0), y0 = i16x8.add(y0, i16x8.shr_u(c0, 8));
+          x1 = i16x8.add(x1, c1), y1 = i16x8.add(y1, i16x8.shr_u(c1, 8));
+        } while (--flushes && w < end);
+        take(out, base, x0, y0, shift, started);
+        if (other) take(out + 64, base, x1, y1, shift, started);
+        started = true;
+      } while (w < end);
+    }
+    weights += blockBytes << 1;
+    out += 128;
+  }
+}
+
+/** The body of the popcount kernels: PIXELS (1 or 4, a constant) gathered rows; MASKED: one row, where `mask` has bits. */
+// @ts-ignore: decorator
+@inline
+function popcounts(PIXELS: i32, MASKED: bool, p: ProductParams, weights: usize, blocks: i32, targets: usize, r0: usize, r1: usize, r2: usize, r3: usize, mask: usize): void {
+  const rows = <usize>p.patchBytes;
+  let offset: usize = 0;
+  for (; blocks > 0; blocks--) {
+    let started = false;
+    for (let plane = 0; plane < p.planes; plane++) {
+      const shift = p.shift + plane * p.shiftStep;
+      let i: usize = 0;
+      do {
+        let x0 = i16x8.splat(0), x1 = i16x8.splat(0), x2 = i16x8.splat(0), x3 = i16x8.splat(0);
+        let y0 = i16x8.splat(0), y1 = i16x8.splat(0), y2 = i16x8.splat(0), y3 = i16x8.splat(0);
+        let flushes = FLUSHES;
+        do {
+          let c0 = i8x16.splat(0), c1 = i8x16.splat(0), c2 = i8x16.splat(0), c3 = i8x16.splat(0);
+          for (const stop = min(i + 31, rows); i < stop; i++) {
+            const w = v128.load(weights);
+            let d = v128.xor(v128.load8_splat(r0 + i), w);
+            if (MASKED) d = v128.and(d, v128.load8_splat(mask + i));
+            c0 = i8x16.add(c0, i8x16.popcnt(d));
+            if (PIXELS > 1) {
+              c1 = i8x16.add(c1, i8x16.popcnt(v128.xor(v128.load8_splat(r1 + i), w)));
+              c2 = i8x16.add(c2, i8x16.popcnt(v128.xor(v128.load8_splat(r2 + i), w)));
+              c3 = i8x16.add(c3, i8x16.popcnt(v128.xor(v128.load8_splat(r3 + i), w)));
+            }
+            weights += 16;
+          }
+          x0 = i16x8.add(x0, c0), y0 = i16x8.add(y0, i16x8.shr_u(c0, 8));
+          if (PIXELS > 1) {
+            x1 = i16x8.add(x1, c1), y1 = i16x8.add(y1, i16x8.shr_u(c1, 8));
+            x2 = i16x8.add(x2, c2), y2 = i16x8.add(y2, i16x8.shr_u(c2, 8));
+            x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
+          }
+        } while (--flushes && i < rows);
+        take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
+        if (PIXELS > 1) {
+          take(load<usize>(targets, 4) + offset, load<i32>(targets, BASES + 4), x1, y1, shift, started);
+          take(load<usize>(targets, 8) + offset, load<i32>(targets, BASES + 8), x2, y2, shift, started);
+          take(load<usize>(targets, 12) + offset, load<i32>(targets, BASES + 12), x3, y3, shift, started);
+        }
+        started = true;
+      } while (i < rows);
+    }
+    offset += 64;
+  }
+}
+
+export function popcount4(p: ProductParams, weights: usize, blocks: i32, targets: usize, rows: usize, r1: usize, r2: usize, r3: usize): void {
+  popcounts(4, false, p, weights, blocks, targets, rows, r1, r2, r3, 0);
+}
+
+export function popcount1(p: ProductParams, weights: usize, blocks: i32, targets: usize, row: usize): void {
+  popcounts(1, false, p, weights, blocks, targets, row, 0, 0, 0, 0);
+}
+
+export function popcountMasked(p: ProductParams, weights: usize, blocks: i32, targets: usize, row: usize, mask: usize): void {
+  popcounts(1, true, p, weights, blocks, targets, row, 0, 0, 0, mask);
 }

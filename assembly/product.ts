@@ -9,24 +9,41 @@
 //
 // An output pixel's accumulator is base - 2 * mismatches (times the coefficient of each plane of weights). The base is what
 // inputs that fit all weights would give: coefficients * (2^k - 1) * K, or for v = l the sum of the levels.
-import { BASES, countPairs1, countPairs2, countPairs4 } from './counting';
+import { countPairs1, countPairs2, countPairs4, countSingle, popcount1, popcount4, popcountMasked } from './counting';
+import { BASES, HEADER } from './header';
 import { METHOD_POPCOUNT, METHOD_SHARED, ProductParams, TRANSFORM_BITS } from './params';
 import { gatherBits, plainRow } from './patches';
-import { buildEdgePair, buildPairRows, buildPairs, PAIR_ROWS } from './tables';
+import { popcountOne, popcountTwo, turnWeights } from './scalar';
+import { buildEdgePair, buildPairRows, buildPairs, buildSingles, PAIR_ROWS } from './tables';
 import { transformRow } from './transform';
-
-/** Bytes before the accumulators: targets and bases of 8 pixels. */
-const HEADER: usize = 64;
 
 /** Packed bits x signs, ternary or k-bit planes of weights. */
 export function product_bits(params: usize, samples: i32): void {
   const p = changetype<ProductParams>(params);
-  if (ASC_FEATURE_SIMD) {
+  if (!ASC_FEATURE_SIMD || p.method == METHOD_POPCOUNT) {
+    bitsByPopcount(p, samples);
+  } else if (samples * p.outHeight * p.outWidth == 1 && p.groups == 1 && plainRow(p, 0)) {
+    bitsOfOne(p);
+  } else {
     const limits = buildLimits(p);
     buildPairRows(p.tables);
     if (p.method == METHOD_SHARED) bitsShared(p, samples, limits);
     else bitsByPatches(p, samples, limits);
   }
+}
+
+/** Brings the weights into the order of the scalar kernels, in place; once per constant. */
+export function prepare_bits(params: usize): void {
+  if (!ASC_FEATURE_SIMD) turnWeights(changetype<ProductParams>(params));
+}
+
+/** A dense product of one sample: tables of its own, as there is no second pixel to pair it with. */
+function bitsOfOne(p: ProductParams): void {
+  const tables = tablesOf(p);
+  buildSingles(p.input, <usize>p.patchBytes, tables);
+  setTarget(p, 0, accumulatorRow(p, 0), bitsBase(p, 0));
+  countSingle(p, p.weights, (p.outputs + 15) >> 4, p.accumulators, tables);
+  transformRow(p, accumulatorRow(p, 0), p.output);
 }
 
 // ---------------------------------------------------------------------------------------------------------- accumulators
@@ -43,6 +60,46 @@ function setTarget(p: ProductParams, i: i32, address: usize, base: i32): void {
   const at = p.accumulators + (<usize>i << 2);
   store<u32>(at, <u32>address);
   store<i32>(at, base, BASES);
+}
+
+// Groups whose channels are not whole blocks of weights are counted beside the accumulators, which they then join.
+
+// @ts-ignore: decorator
+@inline
+function wholeBlocks(p: ProductParams): bool {
+  return p.groups == 1 || !(p.outputs / p.groups & 15);
+}
+
+// @ts-ignore: decorator
+@inline
+function groupWeights(p: ProductParams, g: i32): usize {
+  return p.weights + <usize>((g * (p.outputs / p.groups) >> 4) * p.planes * p.patchBytes) * 16;
+}
+
+// @ts-ignore: decorator
+@inline
+function groupBlocks(p: ProductParams, g: i32): i32 {
+  const perGroup = p.outputs / p.groups;
+  return ((g * perGroup + perGroup + 15) >> 4) - (g * perGroup >> 4);
+}
+
+/** Where the accumulators of group `g` of the first `pixels` pixels go. */
+function setGroupTargets(p: ProductParams, pixels: i32, g: i32): void {
+  const from = <usize>(g * (p.outputs / p.groups)) << 2;
+  const whole = wholeBlocks(p);
+  for (let i = 0; i < pixels; i++) {
+    store<usize>(p.accumulators + (<usize>i << 2), whole ? accumulatorRow(p, i) + from : accumulatorRow(p, 8 + i));
+  }
+}
+
+function joinGroup(p: ProductParams, pixels: i32, g: i32): void {
+  if (wholeBlocks(p)) return;
+  const perGroup = p.outputs / p.groups;
+  const from = g * perGroup;
+  for (let i = 0; i < pixels; i++) {
+    const source = accumulatorRow(p, 8 + i) + (<usize>(from & 15) << 2);
+    memory.copy(accumulatorRow(p, i) + (<usize>from << 2), source, <usize>perGroup << 2);
+  }
 }
 
 /** Address of output pixel m, counted over samples, rows and columns. */
@@ -202,26 +259,13 @@ function patchGroup(p: ProductParams, m: i32, total: i32, pixels: i32, g: i32, l
   for (let i = 0; i < pixels; i += 2) {
     buildPatchPair(p, min(m + i, total - 1), min(m + i + 1, total - 1), i, g, limits, tables + <usize>(i >> 1) * step);
   }
-  // Groups whose channels are not whole blocks of weights are counted beside the accumulators, which they then join.
-  const perGroup = p.outputs / p.groups;
-  const from = g * perGroup;
-  const block = from >> 4;
-  const blocks = ((from + perGroup + 15) >> 4) - block;
-  const whole = p.groups == 1 || !(perGroup & 15);
-  if (!limits) {
-    for (let i = 0; i < pixels; i++) {
-      store<u32>(p.accumulators + (<usize>i << 2), whole ? accumulatorRow(p, i) + (<usize>from << 2) : accumulatorRow(p, 8 + i));
-    }
-  }
-  const weights = p.weights + <usize>(block * p.planes * p.patchBytes) * 16;
+  if (!limits) setGroupTargets(p, pixels, g);
+  const weights = groupWeights(p, g);
+  const blocks = groupBlocks(p, g);
   if (pixels == 8) countPairs4(p, weights, blocks, p.accumulators, limits, 0, 0, tables, tables + step, tables + 2 * step, tables + 3 * step);
   else if (pixels == 4) countPairs2(p, weights, blocks, p.accumulators, limits, 0, 0, tables, tables + step);
   else countPairs1(p, weights, blocks, p.accumulators, limits, 0, 0, tables);
-  if (!whole) {
-    for (let i = 0; i < pixels; i++) {
-      memory.copy(accumulatorRow(p, i) + (<usize>from << 2), accumulatorRow(p, 8 + i) + (<usize>(from & 15) << 2), <usize>perGroup << 2);
-    }
-  }
+  joinGroup(p, pixels, g);
 }
 
 /** Pair tables of what the output pixels m0 and m1 see, and the bases of pixels i and i + 1 of the block. */
@@ -253,4 +297,72 @@ function buildPatchPair(p: ProductParams, m0: i32, m1: i32, i: i32, g: i32, limi
   if (limits) setTarget(p, i, outputOf(p, m0), 0), setTarget(p, i + 1, outputOf(p, m1), 0);
   if (!edge) buildPairs(p.tables, a, b, bytes, out);
   memory.fill(out + (bytes << 5), 0, (<usize>p.segmentBytes - bytes) << 5);
+}
+
+// ---------------------------------------------------------------------------------------------------------- bits, popcount
+
+function bitsByPopcount(p: ProductParams, samples: i32): void {
+  const total = samples * p.outHeight * p.outWidth;
+  const most = ASC_FEATURE_SIMD ? 4 : 2;
+  for (let m = 0; m < total; m += most) {
+    const pixels = min(most, total - m);
+    for (let g = 0; g < p.groups; g++) popcountGroup(p, m, pixels, g);
+    for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, m + i));
+  }
+}
+
+/** Group `g` of the pixels m .. m + pixels - 1: together if all taps are inside, else one by one. */
+function popcountGroup(p: ProductParams, m: i32, pixels: i32, g: i32): void {
+  const most = ASC_FEATURE_SIMD ? 4 : 2;
+  const taps = p.kernelHeight * p.kernelWidth;
+  const weights = groupWeights(p, g);
+  const blocks = groupBlocks(p, g);
+  const targets = p.accumulators;
+  const rows = p.rows;
+  const mask = rows + 8 * p.rowStride;
+  setGroupTargets(p, most, g);
+  let together = pixels > 1;
+  for (let i = 0; i < pixels; i++) {
+    const row = rows + <usize>i * p.rowStride;
+    let from = plainRow(p, m + i);
+    let outside = 0;
+    if (!from) {
+      outside = gatherBits(p, m + i, g, row, mask + <usize>i * p.rowStride);
+      if (p.padValue) outside = 0;
+      from = row;
+    }
+    if (outside) together = false;
+    // Taps outside are masked out, so they are no part of the base either.
+    store<i32>(targets + (<usize>i << 2), p.coefficients * p.channels * (taps - outside), BASES);
+    store<usize>(rows + 16 * p.rowStride + (<usize>i << 2), from);
+    store<i32>(rows + 16 * p.rowStride + (<usize>i << 2), outside, 16);
+  }
+  const list = rows + 16 * p.rowStride;
+  if (together) {
+    // Pixels behind the last repeat it, into rows of accumulators that nobody reads.
+    for (let i = pixels; i < most; i++) store<usize>(list + (<usize>i << 2), load<usize>(list));
+    if (ASC_FEATURE_SIMD) {
+      popcount4(p, weights, blocks, targets, load<usize>(list), load<usize>(list, 4), load<usize>(list, 8), load<usize>(list, 12));
+    } else {
+      popcountTwo(p, weights, blocks, targets, load<usize>(list), load<usize>(list, 4));
+    }
+  } else {
+    for (let i = 0; i < pixels; i++) {
+      const at = <usize>i << 2;
+      // The kernels for one row use the first target.
+      if (i) {
+        store<usize>(targets, load<usize>(targets + at));
+        store<i32>(targets, load<i32>(targets + at, BASES), BASES);
+      }
+      const row = load<usize>(list + at);
+      const hidden = load<i32>(list + at, 16) ? mask + <usize>i * p.rowStride : 0;
+      if (ASC_FEATURE_SIMD) {
+        if (hidden) popcountMasked(p, weights, blocks, targets, row, hidden);
+        else popcount1(p, weights, blocks, targets, row);
+      } else {
+        popcountOne(p, weights, blocks, targets, row, hidden);
+      }
+    }
+  }
+  joinGroup(p, pixels, g);
 }

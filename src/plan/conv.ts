@@ -77,6 +77,8 @@ const BAND_BYTES = 256 * 1024;
 const OVERRUN = 512;
 const PAIR_ROWS = 4096;
 const HEADER = 64;
+/** Addresses of gathered rows and what they have outside. */
+const ROW_LIST = 32;
 
 /** Plans one layer. Addresses are multiples of 16. */
 export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: ProductChoice): ProductCall {
@@ -116,7 +118,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
   const headBytes = PAIR_ROWS + 2 * n16;
   const rowStride = roundUp(patchBytes + 32, 16);
   const rows = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
-  const accumulators = rows + 16 * rowStride;
+  const accumulators = rows + 16 * rowStride + ROW_LIST;
   const accumulatorBytes = HEADER + (g.groups > 1 ? 16 : 8) * n16 * 4;
 
   const outputStride = outputBytes(transform, g.n);
@@ -168,7 +170,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
       output: at.output,
       outputStride,
     },
-    prepare: undefined,
+    prepare: packed && scalar ? 'prepare_bits' : undefined,
     scratchBytes: accumulators - at.scratch + accumulatorBytes,
     preparedBytes: 0,
   };

@@ -9,13 +9,13 @@ import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
 import { compareCase, geometry, type Layer, randomCase, runCase } from '../helpers/products.js';
 
-const benches = builds.filter((b)=>b!=='scalar').map((build) => ({ build, bench: new Bench(build, 256) }));
+const benches = builds.map((build) => ({ build, bench: new Bench(build, 256) }));
 
 /** Every way a build has for bits. */
 function choicesOf(build: (typeof builds)[number]): ProductChoice[] {
   if (build === 'scalar') return [{ build }];
   const blocks = ([2, 4, 8] as const).map((block): ProductChoice => ({ build, kernel: 'table', block }));
-  return blocks;
+  return [...blocks, { build, kernel: 'popcount' }];
 }
 
 function bits(g: ConvGeometry, padValue: 0 | 1 = 0, planes = 1): Layer {
