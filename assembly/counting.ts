@@ -321,3 +321,97 @@ export function popcount1(p: ProductParams, weights: usize, blocks: i32, targets
 export function popcountMasked(p: ProductParams, weights: usize, blocks: i32, targets: usize, row: usize, mask: usize): void {
   popcounts(1, true, p, weights, blocks, targets, row, 0, 0, 0, mask);
 }
+
+/**
+ * The body of the value kernels: ROWS (1, 2 or 4, a constant) sets of tables against `blocks` x 16 channels. A set is a
+ * pixel, or with HALVES the low or the high halves of one: targets and bases then count pixels, two sets each.
+ */
+// @ts-ignore: decorator
+@inline
+function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, targets: usize, halves: bool, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
+  const mask = v128.load(NIBBLE_MASK);
+  const across = p.segmentsAcross;
+  const span = <usize>p.segmentBytes << 4;
+  const planeBytes = <usize>(p.patchBytes << 4);
+  const wrapStep = downStep - <usize>across * acrossStep;
+  // A weight byte adds two entries of at most 4 * (2^bits - 1) each, 4 * 15 for halves.
+  const flushBytes: usize = p.bits == 2 ? 160 : p.bits == 3 ? 64 : 32;
+  const second = halves ? 0 : 4;
+  const third = halves ? 4 : 8;
+  const fourth = halves ? 4 : 12;
+  const more = halves ? 4 : 0;
+  let offset: usize = 0;
+  for (; blocks > 0; blocks--) {
+    let started = false;
+    for (let plane = 0; plane < p.planes; plane++) {
+      const shift = p.shift + plane * p.shiftStep;
+      let w = weights;
+      let end = weights;
+      let ahead = p.segments;
+      let turn = across;
+      let from: usize = 0;
+      let a0: usize = 0, a1: usize = 0, a2: usize = 0, a3: usize = 0;
+      do {
+        let x0 = i16x8.splat(0), x1 = i16x8.splat(0), x2 = i16x8.splat(0), x3 = i16x8.splat(0);
+        let y0 = i16x8.splat(0), y1 = i16x8.splat(0), y2 = i16x8.splat(0), y3 = i16x8.splat(0);
+        let flushes = FLUSHES;
+        do {
+          if (w >= end) {
+            end = w + span;
+            a0 = t0 + from;
+            if (ROWS > 1) a1 = t1 + from;
+            if (ROWS > 2) { a2 = t2 + from; a3 = t3 + from; }
+            ahead--;
+            from += acrossStep;
+            if (--turn == 0) { turn = across; from += wrapStep; }
+          }
+          let c0 = i8x16.splat(0), c1 = i8x16.splat(0), c2 = i8x16.splat(0), c3 = i8x16.splat(0);
+          for (const stop = min(w + flushBytes, end); w < stop; w += 16) {
+            const n = v128.load(w);
+            const low = v128.and(n, mask);
+            const high = highNibbles(n, mask);
+            c0 = i8x16.add(i8x16.add(c0, lookup(v128.load(a0), low)), lookup(v128.load(a0, 16), high));
+            a0 += 32;
+            if (ROWS > 1) {
+              c1 = i8x16.add(i8x16.add(c1, lookup(v128.load(a1), low)), lookup(v128.load(a1, 16), high));
+              a1 += 32;
+            }
+            if (ROWS > 2) {
+              c2 = i8x16.add(i8x16.add(c2, lookup(v128.load(a2), low)), lookup(v128.load(a2, 16), high));
+              c3 = i8x16.add(i8x16.add(c3, lookup(v128.load(a3), low)), lookup(v128.load(a3, 16), high));
+              a2 += 32;
+              a3 += 32;
+            }
+          }
+          x0 = i16x8.add(x0, c0), y0 = i16x8.add(y0, i16x8.shr_u(c0, 8));
+          if (ROWS > 1) x1 = i16x8.add(x1, c1), y1 = i16x8.add(y1, i16x8.shr_u(c1, 8));
+          if (ROWS > 2) {
+            x2 = i16x8.add(x2, c2), y2 = i16x8.add(y2, i16x8.shr_u(c2, 8));
+            x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
+          }
+        } while (--flushes && (w < end || ahead > 0));
+        take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
+        if (ROWS > 1) take(load<usize>(targets + second) + offset, load<i32>(targets + second, BASES), x1, y1, shift + more, halves || started);
+        if (ROWS > 2) {
+          take(load<usize>(targets + third) + offset, load<i32>(targets + third, BASES), x2, y2, shift, started);
+          take(load<usize>(targets + fourth) + offset, load<i32>(targets + fourth, BASES), x3, y3, shift + more, halves || started);
+        }
+        started = true;
+      } while (w < end || ahead > 0);
+      weights += planeBytes;
+    }
+    offset += 64;
+  }
+}
+
+export function countValues1(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize): void {
+  values(1, p, weights, blocks, targets, false, acrossStep, downStep, t0, 0, 0, 0);
+}
+
+export function countValues2(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize): void {
+  values(2, p, weights, blocks, targets, p.bits == 8, acrossStep, downStep, t0, t1, 0, 0);
+}
+
+export function countValues4(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
+  values(4, p, weights, blocks, targets, p.bits == 8, acrossStep, downStep, t0, t1, t2, t3);
+}

@@ -48,6 +48,8 @@ export class ProductParams {
   outputs: i32;
   /** [N/16][plane][ky][kx][C/8][16] bytes; for values by patches [N/16][plane][ky * kx * C / 8][16]. */
   weights: usize;
+  /** What prepare_values packs `weights` from: the file's. */
+  fileWeights: usize;
   planes: i32;
   /** An accumulator is base - sum over planes p of (mismatches << shift + p * shiftStep). */
   shift: i32;
@@ -70,6 +72,10 @@ export class ProductParams {
   segments: i32;
   segmentsAcross: i32;
   segmentBytes: i32;
+  /** METHOD_SHARED, values: bytes of the band's tables of low halves; those of the high halves follow. */
+  halfBytes: usize;
+  /** METHOD_SHARED, levels: scratch, sums of each pixel of the band. */
+  sums: usize;
   /** Scratch: lookup tables. */
   tables: usize;
   /** Scratch: 8 gathered patches and 8 masks, rowStride bytes each. */

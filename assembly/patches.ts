@@ -70,7 +70,7 @@ export function gatherBits(p: ProductParams, m: i32, g: i32, row: usize, mask: u
  *
  * Writes up to 19 bytes past the row. Writes the mask only if a tap is outside, padValue is 0 and activations are centered.
  *
- * @returns what to take from the base for the halves that a lone byte outside leaves
+ * @returns -1 without a mask, else what to take from the base for the halves that a lone byte outside leaves
  */
 export function gatherValues(p: ProductParams, m: i32, g: i32, row: usize, mask: usize): i32 {
   const bytes = <usize>p.channels;
@@ -99,7 +99,7 @@ export function gatherValues(p: ProductParams, m: i32, g: i32, row: usize, mask:
     }
   }
   store<u32>(row, 0);
-  if (!outside || p.padValue || p.levels) return 0;
+  if (!outside || p.padValue || p.levels) return -1;
   markTaps(p, y0, x0, bytes, mask);
   return settleOutside(p.bits, start, mask, row);
 }

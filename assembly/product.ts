@@ -9,12 +9,23 @@
 //
 // An output pixel's accumulator is base - 2 * mismatches (times the coefficient of each plane of weights). The base is what
 // inputs that fit all weights would give: coefficients * (2^k - 1) * K, or for v = l the sum of the levels.
-import { countPairs1, countPairs2, countPairs4, countSingle, popcount1, popcount4, popcountMasked } from './counting';
+import {
+  countPairs1,
+  countPairs2,
+  countPairs4,
+  countSingle,
+  countValues1,
+  countValues2,
+  countValues4,
+  popcount1,
+  popcount4,
+  popcountMasked,
+} from './counting';
 import { BASES, HEADER } from './header';
 import { METHOD_POPCOUNT, METHOD_SHARED, ProductParams, TRANSFORM_BITS } from './params';
-import { gatherBits, plainRow } from './patches';
-import { popcountOne, popcountTwo, turnWeights } from './scalar';
-import { buildEdgePair, buildPairRows, buildPairs, buildSingles, PAIR_ROWS } from './tables';
+import { gatherBits, gatherValues, plainRow, settleOutside } from './patches';
+import { buildSums, popcountOne, popcountTwo, sumTables, turnWeights } from './scalar';
+import { buildEdgePair, buildPairRows, buildPairs, buildSingles, buildValues, PAIR_ROWS, sumBytes } from './tables';
 import { transformRow } from './transform';
 
 /** Packed bits x signs, ternary or k-bit planes of weights. */
@@ -35,6 +46,38 @@ export function product_bits(params: usize, samples: i32): void {
 /** Brings the weights into the order of the scalar kernels, in place; once per constant. */
 export function prepare_bits(params: usize): void {
   if (!ASC_FEATURE_SIMD) turnWeights(changetype<ProductParams>(params));
+}
+
+/** Levels of 2, 3, 4 or 8 bits x signs, ternary or k-bit planes of weights. */
+export function product_values(params: usize, samples: i32): void {
+  const p = changetype<ProductParams>(params);
+  if (ASC_FEATURE_SIMD && p.method == METHOD_SHARED) valuesShared(p, samples);
+  else valuesByPatches(p, samples);
+}
+
+/** Packs the weights of patches without the bits that pad each tap to a byte, into memory of their own. */
+export function prepare_values(params: usize): void {
+  const p = changetype<ProductParams>(params);
+  const tapBytes = (p.channels + 7) >> 3;
+  const taps = p.kernelHeight * p.kernelWidth;
+  const runs = ((p.outputs + 15) >> 4) * p.planes;
+  let from = p.fileWeights;
+  let to = p.weights;
+  memory.fill(to, 0, <usize>(runs * p.patchBytes) << 4);
+  for (let run = 0; run < runs; run++) {
+    let k = 0;
+    for (let tap = 0; tap < taps; tap++) {
+      for (let c = 0; c < p.channels; c++, k++) {
+        for (let n: usize = 0; n < 16; n++) {
+          const bit = (<i32>load<u8>(from + (<usize>(c >> 3) << 4) + n) >> (c & 7)) & 1;
+          const at = to + (<usize>(k >> 3) << 4) + n;
+          store<u8>(at, <u8>(<i32>load<u8>(at) | (bit << (k & 7))));
+        }
+      }
+      from += <usize>tapBytes << 4;
+    }
+    to += <usize>p.patchBytes << 4;
+  }
 }
 
 /** A dense product of one sample: tables of its own, as there is no second pixel to pair it with. */
@@ -209,7 +252,7 @@ function countBand(p: ProductParams, firstRow: i32, y0: i32, rows: i32, limits: 
       for (let j = 0; j < 2; j++) {
         const at = (i << 1) + j;
         if (limits) setTarget(p, at, outputOf(p, m + j), 0);
-        else setTarget(p, at, accumulatorRow(p, at), bitsBase(p, outsideTaps(p, y0 + r, x + j - p.padLeft)));
+        else setTarget(p, at, accumulatorRow(p, at), bitsBase(p, p.channels & 1 ? outsideTaps(p, y0 + r, x + j - p.padLeft) : 0));
       }
     }
     if (take == 4) countPairs4(p, p.weights, blocks, p.accumulators, limits, acrossStep, downStep, t0, t1, t2, t3);
@@ -230,7 +273,6 @@ function countBand(p: ProductParams, firstRow: i32, y0: i32, rows: i32, limits: 
 
 /** Taps outside the map of the patch with its corner at (y0, x0). */
 function outsideTaps(p: ProductParams, y0: i32, x0: i32): i32 {
-  if (p.padValue || !(p.channels & 1)) return 0;
   let rows = 0;
   let columns = 0;
   for (let ky = 0; ky < p.kernelHeight; ky++) rows += i32(<u32>(y0 + ky * p.dilationY) < <u32>p.height);
@@ -365,4 +407,164 @@ function popcountGroup(p: ProductParams, m: i32, pixels: i32, g: i32): void {
     }
   }
   joinGroup(p, pixels, g);
+}
+
+// ---------------------------------------------------------------------------------------------------------- values, shared
+
+function valuesShared(p: ProductParams, samples: i32): void {
+  const bytes = <usize>((p.channels + 7) >> 3);
+  const reach = (p.kernelHeight - 1) * p.dilationY + 1;
+  const columns = (p.outWidth - 1) * p.strideX + (p.kernelWidth - 1) * p.dilationX + 1;
+  const pixelTable = bytes << 5;
+  const rowTable = <usize>columns * pixelTable;
+  const high = p.bits == 8 ? p.halfBytes : 0;
+  const top = (1 << p.bits) - 1;
+  // One table serves all pixels outside; it stands before the others.
+  const edge = p.tables;
+  const edgeHigh = high ? pixelTable : 0;
+  const tables = edge + 2 * pixelTable;
+  const lost = buildEdge(p, edge, edgeHigh);
+  for (let s = 0; s < samples; s++) {
+    const map = p.input + <usize>s * p.inputStride;
+    for (let y = 0; y < p.outHeight; y += p.bandRows) {
+      const rows = min(p.bandRows, p.outHeight - y);
+      const firstY = y * p.strideY - p.padTop;
+      let out = tables;
+      let sums = p.sums;
+      for (let iy = firstY; iy < firstY + (rows - 1) * p.strideY + reach; iy++) {
+        const row = map + <usize>(iy * p.width) * p.pixelBytes;
+        for (let ix = -p.padLeft; ix < columns - p.padLeft; ix++) {
+          const pixel = row + <usize>ix * p.pixelBytes;
+          if (<u32>iy < <u32>p.height && <u32>ix < <u32>p.width) {
+            buildValues(pixel, 0, p.channels, top, p.levels, out, high);
+            if (p.levels) store<i32>(sums, sumBytes(pixel, p.channels));
+          } else {
+            memory.copy(out, edge, pixelTable);
+            if (high) memory.copy(out + high, edge + edgeHigh, pixelTable);
+            if (p.levels) store<i32>(sums, p.padValue ? p.channels : 0);
+          }
+          out += pixelTable;
+          sums += 4;
+        }
+      }
+      valuesBand(p, s * p.outHeight + y, firstY, rows, tables, rowTable, pixelTable, columns, lost);
+    }
+  }
+}
+
+/** The tables of a pixel outside; returns what such a tap takes from the base. */
+function buildEdge(p: ProductParams, out: usize, high: usize): i32 {
+  const top = (1 << p.bits) - 1;
+  const count = <usize>p.channels;
+  const row = p.rows;
+  const mask = row + p.rowStride;
+  memory.fill(row, <u8>(p.padValue ? (p.levels ? 1 : (top + 1) >> 1) : 0), count);
+  if (p.padValue || p.levels) {
+    buildValues(row, 0, p.channels, top, p.levels, out, high);
+    return 0;
+  }
+  memory.fill(mask, 0, count);
+  const lost = settleOutside(p.bits, row, mask, row + count);
+  buildValues(row, mask, p.channels, top, 0, out, high);
+  return lost;
+}
+
+function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, tables: usize, rowTable: usize, pixelTable: usize, columns: i32, lost: i32): void {
+  const total = rows * p.outWidth;
+  const blocks = (p.outputs + 15) >> 4;
+  const acrossStep = <usize>p.dilationX * pixelTable;
+  const downStep = <usize>p.dilationY * rowTable;
+  const high = p.halfBytes;
+  const halves = p.bits == 8;
+  const most = halves ? 2 : 4;
+  const targets = p.accumulators;
+  for (let m = 0; m < total; ) {
+    const left = total - m;
+    const pixels = left < most ? 1 : most;
+    let t0: usize = 0, t1: usize = 0, t2: usize = 0, t3: usize = 0;
+    for (let i = 0; i < pixels; i++) {
+      const r = (m + i) / p.outWidth;
+      const x = m + i - r * p.outWidth;
+      const t = tables + <usize>(r * p.strideY) * rowTable + <usize>(x * p.strideX) * pixelTable;
+      if (i == 0) t0 = t;
+      else if (i == 1) t1 = t;
+      else if (i == 2) t2 = t;
+      else t3 = t;
+      const base = p.levels
+        ? windowSum(p, p.sums + (<usize>(r * p.strideY * columns + x * p.strideX) << 2), columns)
+        : valuesFull(p) - (lost ? lost * outsideTaps(p, firstY + r * p.strideY, x * p.strideX - p.padLeft) : 0);
+      setTarget(p, i, accumulatorRow(p, i), p.coefficients * base);
+    }
+    if (pixels == 4) countValues4(p, p.weights, blocks, targets, acrossStep, downStep, t0, t1, t2, t3);
+    else if (pixels == 2) countValues4(p, p.weights, blocks, targets, acrossStep, downStep, t0, t0 + high, t1, t1 + high);
+    else if (halves) countValues2(p, p.weights, blocks, targets, acrossStep, downStep, t0, t0 + high);
+    else countValues1(p, p.weights, blocks, targets, acrossStep, downStep, t0);
+    for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, firstRow * p.outWidth + m + i));
+    m += pixels;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function valuesFull(p: ProductParams): i32 {
+  return ((1 << p.bits) - 1) * p.kernelHeight * p.kernelWidth * p.channels;
+}
+
+/** Sum of the levels in a window whose corner's sum is at `sums`. */
+function windowSum(p: ProductParams, sums: usize, columns: i32): i32 {
+  let sum = 0;
+  for (let ky = 0; ky < p.kernelHeight; ky++) {
+    for (let kx = 0; kx < p.kernelWidth; kx++) {
+      sum += load<i32>(sums + (<usize>(ky * p.dilationY * columns + kx * p.dilationX) << 2));
+    }
+  }
+  return sum;
+}
+
+// --------------------------------------------------------------------------------------------------------- values, patches
+
+function valuesByPatches(p: ProductParams, samples: i32): void {
+  const total = samples * p.outHeight * p.outWidth;
+  const halves = p.bits == 8;
+  const most = !ASC_FEATURE_SIMD ? 1 : halves ? 2 : 4;
+  const targets = p.accumulators;
+  const step = <usize>p.patchBytes << 5;
+  const t = p.tables;
+  for (let m = 0; m < total; ) {
+    const pixels = total - m < most ? 1 : most;
+    for (let g = 0; g < p.groups; g++) {
+      const weights = groupWeights(p, g);
+      const blocks = groupBlocks(p, g);
+      for (let i = 0; i < pixels; i++) valuesPatch(p, m + i, g, i, t + <usize>i * (halves ? 2 * step : step), halves ? step : 0);
+      setGroupTargets(p, pixels, g);
+      if (ASC_FEATURE_SIMD) {
+        if (pixels > 1) countValues4(p, weights, blocks, targets, 0, 0, t, t + step, t + 2 * step, t + 3 * step);
+        else if (halves) countValues2(p, weights, blocks, targets, 0, 0, t, t + step);
+        else countValues1(p, weights, blocks, targets, 0, 0, t);
+      } else {
+        sumTables(p, weights, blocks, targets, t);
+      }
+      joinGroup(p, pixels, g);
+    }
+    for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, m + i));
+    m += pixels;
+  }
+}
+
+/** Tables and base of what output pixel m, number i of its block, sees of group g. */
+function valuesPatch(p: ProductParams, m: i32, g: i32, i: i32, out: usize, high: usize): void {
+  const count = p.kernelHeight * p.kernelWidth * p.channels;
+  const top = (1 << p.bits) - 1;
+  let row = plainRow(p, m);
+  let mask: usize = 0;
+  let lost = 0;
+  if (!row) {
+    row = p.rows;
+    lost = gatherValues(p, m, g, row, row + p.rowStride);
+    if (lost < 0) lost = 0;
+    else mask = row + p.rowStride;
+  }
+  if (ASC_FEATURE_SIMD) buildValues(row, mask, count, top, p.levels, out, high);
+  else buildSums(row, mask, count, top, p.levels, out);
+  setTarget(p, i, 0, p.coefficients * (p.levels ? sumBytes(row, count) : valuesFull(p) - lost));
 }

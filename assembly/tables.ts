@@ -111,11 +111,19 @@ export function buildValues(row: usize, mask: usize, count: i32, top: i32, level
   const keep3 = v128.or(keep, v128.andnot(ones, v128.load(LANE_BIT, 48))), flip3 = v128.and(flip, v128.load(LANE_BIT, 48));
   for (let left = (count + 7) & ~7, present = count; left > 0; left -= 4, present -= 4) {
     const x = i32x4.splat(present >= 4 ? load<i32>(row) : present > 0 ? load<i32>(row) & ((1 << (present << 3)) - 1) : 0);
-    const m = mask ? v128.load32_splat(mask) : ones;
-    const a = turn(i8x16.shuffle(x, x, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), keep0, flip0, i8x16.shuffle(m, m, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-    const b = turn(i8x16.shuffle(x, x, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), keep1, flip1, i8x16.shuffle(m, m, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
-    const c = turn(i8x16.shuffle(x, x, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2), keep2, flip2, i8x16.shuffle(m, m, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2));
-    const d = turn(i8x16.shuffle(x, x, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3), keep3, flip3, i8x16.shuffle(m, m, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3));
+    let f0 = flip0, f1 = flip1, f2 = flip2, f3 = flip3;
+    if (mask) {
+      const m = v128.load32_splat(mask);
+      f0 = v128.and(f0, i8x16.shuffle(m, m, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      f1 = v128.and(f1, i8x16.shuffle(m, m, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
+      f2 = v128.and(f2, i8x16.shuffle(m, m, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2));
+      f3 = v128.and(f3, i8x16.shuffle(m, m, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3));
+      mask += 4;
+    }
+    const a = v128.xor(v128.and(i8x16.shuffle(x, x, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), keep0), f0);
+    const b = v128.xor(v128.and(i8x16.shuffle(x, x, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), keep1), f1);
+    const c = v128.xor(v128.and(i8x16.shuffle(x, x, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2), keep2), f2);
+    const d = v128.xor(v128.and(i8x16.shuffle(x, x, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3), keep3), f3);
     if (high) {
       v128.store(out, i8x16.add(
         i8x16.add(v128.and(a, nibble), v128.and(b, nibble)),
@@ -129,13 +137,13 @@ export function buildValues(row: usize, mask: usize, count: i32, top: i32, level
       v128.store(out, i8x16.add(i8x16.add(a, b), i8x16.add(c, d)));
     }
     row += 4;
-    if (mask) mask += 4;
     out += 16;
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function turn(x: v128, keep: v128, flip: v128, mask: v128): v128 {
-  return v128.xor(v128.and(x, keep), v128.and(flip, mask));
+/** Sum of `count` bytes. */
+export function sumBytes(row: usize, count: i32): i32 {
+  let sum = 0;
+  for (const end = row + <usize>count; row < end; row++) sum += load<u8>(row);
+  return sum;
 }

@@ -75,6 +75,8 @@ export interface ProductCall {
 const BAND_BYTES = 256 * 1024;
 /** Bytes that kernels may write past the end of a scratch row or table. */
 const OVERRUN = 512;
+/** Input channels from which values share tables between taps: with fewer, the bits that pad a tap to a byte cost more. */
+const SHARED_CHANNELS = 16;
 const PAIR_ROWS = 4096;
 const HEADER = 64;
 /** Addresses of gathered rows and what they have outside. */
@@ -94,30 +96,40 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
   const pixelBytes = packed ? packedBytes(g.channels) : g.channels;
   const across = g.dilationX === 1 ? 1 : g.kernelWidth;
   const runBytes = (g.kernelWidth / across) * tapBytes;
-  const columns = ow - 1 + (g.kernelWidth - 1) * g.dilationX;
 
   let method: keyof typeof METHOD_CODES = 'patches';
   if (packed && (scalar || choice.kernel === 'popcount')) method = 'popcount';
   else if (packed && g.groups === 1 && taps > 1 && ow > 1 && g.strideX * g.strideY === 1 && runBytes % 3 === 0) method = 'shared';
 
-  const patchBytes = taps * tapBytes;
+  // Patches of values have no gaps between taps; their weights are packed alike unless they already are.
+  const dense = !packed && (scalar || g.groups > 1 || taps === 1 || channels < SHARED_CHANNELS);
+  if (!packed && !dense) method = 'shared';
+  const patchBytes = dense ? packedBytes(taps * channels) : taps * tapBytes;
+  const repack = dense && taps > 1 && channels % 8 !== 0;
   const block = choice.block ?? 8;
   let segments = 1;
-  let segmentBytes = roundUp(patchBytes, 3);
+  let segmentBytes = packed ? roundUp(patchBytes, 3) : patchBytes;
   let bandRows = 1;
-  let tableBytes = (block / 2) * (segmentBytes + 16) * 32;
+  let halfBytes = 0;
+  let sumBytes = 0;
+  let tableBytes = packed ? (block / 2) * (segmentBytes + 16) * 32 : 4 * patchBytes * 32;
   if (method === 'shared') {
     segments = g.kernelHeight * across;
     segmentBytes = runBytes;
-    const rowBytes = columns * tapBytes * 32;
+    const columns = (ow - 1) * g.strideX + (g.kernelWidth - 1) * g.dilationX + (packed ? 0 : 1);
+    const rowBytes = columns * tapBytes * 32 * (activations.bits === 8 ? 2 : 1);
     const reach = (g.kernelHeight - 1) * g.dilationY;
-    const most = Math.max(1, Math.floor(BAND_BYTES / rowBytes) - reach);
+    const most = Math.max(1, Math.floor((Math.floor(BAND_BYTES / rowBytes) - 1 - reach) / g.strideY) + 1);
     bandRows = Math.ceil(oh / Math.ceil(oh / most));
-    tableBytes = (bandRows + reach) * rowBytes;
+    const inputRows = (bandRows - 1) * g.strideY + reach + 1;
+    tableBytes = inputRows * rowBytes + (packed ? 0 : 2 * tapBytes * 32);
+    halfBytes = inputRows * columns * tapBytes * 32;
+    if (activations.encoding === 'levels') sumBytes = 4 * inputRows * columns;
   }
-  const headBytes = PAIR_ROWS + 2 * n16;
-  const rowStride = roundUp(patchBytes + 32, 16);
-  const rows = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
+  const headBytes = packed ? PAIR_ROWS + 2 * n16 : 0;
+  const rowStride = roundUp((packed ? patchBytes : taps * channels) + 32, 16);
+  const sums = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
+  const rows = sums + roundUp(sumBytes, 16);
   const accumulators = rows + 16 * rowStride + ROW_LIST;
   const accumulatorBytes = HEADER + (g.groups > 1 ? 16 : 8) * n16 * 4;
 
@@ -145,7 +157,8 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
       outHeight: oh,
       outWidth: ow,
       outputs: g.n,
-      weights: at.weights,
+      weights: repack ? at.prepared : at.weights,
+      fileWeights: at.weights,
       planes: weights.bits,
       shift: ternary ? 0 : 1,
       shiftStep: ternary ? 0 : 1,
@@ -159,6 +172,8 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
       segments,
       segmentsAcross: method === 'shared' ? across : 1,
       segmentBytes,
+      halfBytes,
+      sums,
       tables: at.scratch,
       rows,
       rowStride,
@@ -170,9 +185,9 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
       output: at.output,
       outputStride,
     },
-    prepare: packed && scalar ? 'prepare_bits' : undefined,
+    prepare: packed && scalar ? 'prepare_bits' : repack ? 'prepare_values' : undefined,
     scratchBytes: accumulators - at.scratch + accumulatorBytes,
-    preparedBytes: 0,
+    preparedBytes: repack ? n16 * weights.bits * patchBytes : 0,
   };
 }
 
