@@ -7,3 +7,6 @@ export { depthwise_i8 } from './i8depthwise';
 
 /** First byte that the static tables do not use. */
 export const HEAP_BASE: usize = __heap_base;
+
+/** Which build this is: 0 scalar, 1 simd, 2 relaxed. */
+export const BUILD: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : ASC_FEATURE_SIMD ? 1 : 0;

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from './model/validate.js';
 import { PAGE, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
 import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
-import { compile, heapBase, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
+import { compile, describeKernels, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
 
 export interface LoadOptions {
   /** Most samples that one run will take. Sizes the activations. Default 1. */
@@ -48,13 +48,16 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
     throw new RangeError(`"batch" expected 1 to 65536, got ${batch}`);
   }
   const graph = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
-  const build = options.module === undefined ? chooseBuild(options.build) : 'custom';
-  const module = await (build === 'custom' ? compile(options.module!) : compileOnce(build, source));
+  const module = await (options.module === undefined
+    ? compileOnce(chooseBuild(options.build), source)
+    : compile(options.module));
+  const { build, heapBase } = describeKernels(module);
   const plan = planGraph(graph, {
-    base: heapBase(module),
+    base: heapBase,
     batch,
     fileBytes: bytes.length,
     constantOffset: (constant) => constant.data.byteOffset - bytes.byteOffset,
+    choice: { build, kernel: 'table', block: 8 },
   });
   if (plan.memory.total > MAX_MEMORY) {
     throw new UnsupportedError(

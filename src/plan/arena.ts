@@ -1,9 +1,8 @@
 // Places buffers with lifetimes in one static arena: two buffers share bytes only if they are never alive together.
 // Largest first, each at the lowest offset that is free for its whole lifetime.
 import { roundUp } from '../numerics/bits.js';
+import { ALIGNMENT } from './layout.js';
 
-/** Start of every buffer is a multiple of this. */
-export const ALIGNMENT = 16;
 
 export interface Buffer {
   readonly bytes: number;

@@ -1,19 +1,30 @@
-// Graph to plan: which kernel runs each node, with which addresses, in a memory that is sized once. Plain data: a test can
+// Graph to plan: which kernels run each node, with which addresses, in a memory that is sized once. Plain data: a test can
 // compare it whole, and nothing here touches WebAssembly.
 //
 // Linear memory, from the first byte that the kernels' own tables leave free:
-//   file | parameter blocks | activations (shared by lifetime) | scratch (shared by all steps) | slack
-// The file's bytes stand there as they are; weights and thresholds are addresses into them.
-import { UnsupportedError } from '../errors.js';
-import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
-import { type Constant, type Graph, type Node, plainBytes, type Tensor } from '../model/graph.js';
-import { ALIGNMENT, placeBuffers } from './arena.js';
+//   file | parameter blocks | prepared | activations (shared by lifetime) | scratch (shared by all steps)
+// The file's bytes stand there as they are; weights and thresholds are addresses into them. Every area ends with the bytes
+// that kernels may read too far.
+import { type Constant, type Graph, type Node, plainBytes } from '../model/graph.js';
+import { roundUp } from '../numerics/bits.js';
+import { placeBuffers } from './arena.js';
+import {
+  ALIGNMENT,
+  type Block,
+  type Call,
+  type KernelChoice,
+  Layout,
+  type NodeOf,
+  type Placement,
+  SLACK,
+  type Step,
+  unsupported,
+} from './layout.js';
+import { planConv2d, planDense } from './operators/products.js';
 
-/** Kernels may read this far behind what they were given. */
-export const SLACK = 64;
+export type { Block, Call, KernelChoice, Placement, Step } from './layout.js';
+
 export const PAGE = 65536;
-/** Samples that the dense kernels take side by side. */
-const SAMPLE_BLOCK = 4;
 
 export interface PlanOptions {
   /** First byte of linear memory that the plan may use. */
@@ -24,48 +35,27 @@ export interface PlanOptions {
   readonly fileBytes: number;
   /** Byte offset of a constant's data in the file. */
   readonly constantOffset: (constant: Constant) => number;
+  readonly choice: KernelChoice;
 }
 
-/** Parameters of a dense kernel; assembly/params.ts says what each is. Addresses are absolute. */
-export interface DenseParams {
-  readonly input: number;
-  readonly inputStride: number;
-  readonly weights: number;
-  readonly k: number;
-  readonly n: number;
-  readonly tables: number;
-  readonly accumulators: number;
-  readonly transform: number;
+/** A tensor's place in the arena, and when its bytes are its own. */
+export interface Lifetime extends Placement {
+  /** First and last step that touches it: -1 before the first step, the number of nodes after the last. */
   readonly first: number;
-  readonly second: number;
-  readonly output: number;
-  readonly outputStride: number;
+  readonly last: number;
 }
 
-export interface Step {
-  /** Name of the node. */
-  readonly node: string;
-  readonly kernel: 'dense_bits' | 'dense_u8';
-  /** Address of the parameter block. */
-  readonly block: number;
-  readonly params: DenseParams;
-}
-
-/** Where a tensor lives. */
-export interface Placement {
-  readonly name: string;
-  readonly address: number;
-  /** Bytes of one sample; samples follow each other without a gap. */
-  readonly bytes: number;
-}
-
+/** Bytes of linear memory. */
 export interface Memory {
+  /** The kernels' own tables, before everything else. */
   readonly base: number;
   readonly file: number;
   readonly blocks: number;
+  /** Data that is made from the file when the model is loaded. */
+  readonly prepared: number;
   readonly arena: number;
   readonly scratch: number;
-  /** Bytes from 0 to the end, in whole WebAssembly pages. */
+  /** From 0 to the end, in whole WebAssembly pages. */
   readonly total: number;
 }
 
@@ -73,70 +63,73 @@ export interface Plan {
   readonly batch: number;
   /** Address at which the file's bytes go. */
   readonly fileAddress: number;
+  /** What to write into memory after the file. */
+  readonly blocks: readonly Block[];
+  /** What to run once after that. */
+  readonly prepares: readonly Call[];
   readonly steps: readonly Step[];
   /** In the order of the graph's tensors. */
-  readonly tensors: readonly Placement[];
+  readonly tensors: readonly Lifetime[];
   readonly memory: Memory;
 }
 
-/** Fields of a parameter block, in the order of assembly/params.ts, 4 bytes each. */
-export const DENSE_FIELDS: readonly (keyof DenseParams)[] = [
-  'input',
-  'inputStride',
-  'weights',
-  'k',
-  'n',
-  'tables',
-  'accumulators',
-  'transform',
-  'first',
-  'second',
-  'output',
-  'outputStride',
-];
-const BLOCK_BYTES = roundUp(4 * DENSE_FIELDS.length, ALIGNMENT);
-
-const TRANSFORM_CODES = { none: 0, threshold: 1, integerAffine: 2 } as const;
-
-/** Plans a graph that validate() has passed. */
+/**
+ * Plans a graph that validate() has passed.
+ *
+ * @throws UnsupportedError naming a node that no kernel runs
+ */
 export function planGraph(graph: Graph, options: PlanOptions): Plan {
-  const { batch } = options;
-  const fileAddress = roundUp(options.base, ALIGNMENT);
-  const blocks = roundUp(fileAddress + options.fileBytes + SLACK, ALIGNMENT);
-  const arena = blocks + BLOCK_BYTES * graph.nodes.length;
-
+  const { batch, base, fileBytes } = options;
   const lifetimes = tensorLifetimes(graph);
   const sizes = graph.tensors.map((tensor) => plainBytes(tensor.shape, tensor.encoding, tensor.bits));
   const placed = placeBuffers(sizes.map((bytes, i) => ({ bytes: bytes * batch, ...lifetimes[i] })));
-  const tensors = graph.tensors.map((tensor, i) => ({
-    name: tensor.name,
-    address: arena + placed.offsets[i],
-    bytes: sizes[i],
-  }));
+  const file = roundUp(base, ALIGNMENT);
 
-  const scratch = arena + placed.bytes + roundUp(SLACK, ALIGNMENT);
-  let scratchBytes = 0;
-  const steps = graph.nodes.map((node, i): Step => {
-    const step = planDense(graph, node, tensors, (constant) => fileAddress + options.constantOffset(constant), scratch);
-    scratchBytes = Math.max(scratchBytes, step.scratchBytes);
-    return { node: node.name, kernel: step.kernel, block: blocks + BLOCK_BYTES * i, params: step.params };
-  });
+  const layOut = (blocks: number, prepared: number, arena: number, scratch: number): [Layout, Lifetime[]] => {
+    const tensors = graph.tensors.map(({ name }, i) => {
+      return { name, address: arena + placed.offsets[i], bytes: sizes[i], ...lifetimes[i] };
+    });
+    const bases = { file, blocks, prepared, scratch };
+    const layout = new Layout(graph, tensors, batch, options.choice, bases, options.constantOffset);
+    for (const node of graph.nodes) planNode(layout, node);
+    return [layout, tensors];
+  };
+  const behind = (address: number, bytes: number): number => roundUp(address + bytes + SLACK, ALIGNMENT);
 
-  const end = scratch + scratchBytes + SLACK;
+  const [sized] = layOut(0, 0, 0, 0);
+  const blocks = behind(file, fileBytes);
+  const prepared = behind(blocks, sized.blockBytes);
+  const arena = behind(prepared, sized.preparedBytes);
+  const scratch = behind(arena, placed.bytes);
+  const [layout, tensors] = layOut(blocks, prepared, arena, scratch);
   return {
     batch,
-    fileAddress,
-    steps,
+    fileAddress: file,
+    blocks: layout.blocks,
+    prepares: layout.prepares,
+    steps: layout.steps,
     tensors,
     memory: {
-      base: options.base,
-      file: options.fileBytes,
-      blocks: BLOCK_BYTES * graph.nodes.length,
+      base,
+      file: fileBytes,
+      blocks: layout.blockBytes,
+      prepared: layout.preparedBytes,
       arena: placed.bytes,
-      scratch: scratchBytes,
-      total: roundUp(end, PAGE),
+      scratch: layout.scratchBytes,
+      total: roundUp(behind(scratch, layout.scratchBytes), PAGE),
     },
   };
+}
+
+function planNode(layout: Layout, node: Node): void {
+  switch (node.operator.kind) {
+    case 'dense':
+      return planDense(layout, node as NodeOf<'dense'>);
+    case 'conv2d':
+      return planConv2d(layout, node as NodeOf<'conv2d'>);
+    default:
+      throw unsupported(node, `the operator ${node.operator.kind}`);
+  }
 }
 
 /** Inputs live from before the first step, outputs until after the last: the caller reads and writes them in between. */
@@ -151,52 +144,4 @@ function tensorLifetimes(graph: Graph): { first: number; last: number }[] {
   graph.nodes.forEach((node, step) => [...node.inputs, ...node.outputs].forEach((tensor) => touch(tensor, step)));
   for (const output of graph.outputs) touch(output, graph.nodes.length);
   return lifetimes;
-}
-
-function unsupported(node: Node, got: string): UnsupportedError {
-  return new UnsupportedError(`node "${node.name}" (${node.operator.kind}) expected a kernel for ${got}, got none`);
-}
-
-function planDense(
-  graph: Graph,
-  node: Node,
-  tensors: readonly Placement[],
-  addressOf: (constant: Constant) => number,
-  scratch: number,
-): { kernel: Step['kernel']; params: DenseParams; scratchBytes: number } {
-  const { operator } = node;
-  const input: Tensor = graph.tensors[node.inputs[0]];
-  if (operator.kind !== 'dense') throw unsupported(node, operator.kind);
-  const weights = graph.constants[operator.weights];
-  const [n, k] = weights.shape as [number, number];
-  const { transform } = operator;
-  if (input.encoding !== 'centered' || (input.bits !== 1 && input.bits !== 8)) throw unsupported(node, input.encoding);
-  if (weights.encoding !== 'centered' || weights.bits !== 1) throw unsupported(node, weights.encoding);
-  if (transform !== undefined && transform.kind !== 'threshold' && transform.kind !== 'integerAffine') {
-    throw unsupported(node, transform.kind);
-  }
-  const source = tensors[node.inputs[0]];
-  const target = tensors[node.outputs[0]];
-  const address = (index: number | undefined): number => (index === undefined ? 0 : addressOf(graph.constants[index]));
-
-  const tableBytes = packedBytes(k) * 64;
-  const rowBytes = 4 * roundUp(n, CHANNEL_BLOCK);
-  return {
-    kernel: input.bits === 8 ? 'dense_u8' : 'dense_bits',
-    params: {
-      input: source.address,
-      inputStride: source.bytes,
-      weights: addressOf(weights),
-      k,
-      n,
-      tables: scratch,
-      accumulators: scratch + tableBytes,
-      transform: TRANSFORM_CODES[transform?.kind ?? 'none'],
-      first: address(transform?.kind === 'threshold' ? transform.thresholds : transform?.multipliers),
-      second: address(transform?.kind === 'integerAffine' ? transform.biases : undefined),
-      output: target.address,
-      outputStride: target.bytes,
-    },
-    scratchBytes: tableBytes + SAMPLE_BLOCK * rowBytes,
-  };
 }

@@ -1,10 +1,10 @@
 // A loaded model: a plan whose steps are bound to kernels over a memory of its own. run() hands out fresh arrays,
 // runInto() writes into the caller's and allocates nothing.
-import { InputError } from '../errors.js';
+import { InputError, UnsupportedError } from '../errors.js';
 import type { Encoding, Graph, Metadata, Tensor } from '../model/graph.js';
-import { DENSE_FIELDS, type Memory, type Plan } from '../plan/plan.js';
+import type { Memory, Plan } from '../plan/plan.js';
 import type { Build } from '../wasm/builds.js';
-import type { Instance } from '../wasm/instantiate.js';
+import type { Instance, Kernel } from '../wasm/instantiate.js';
 import { type Summary, summarize } from './summary.js';
 
 /** Values as they are stored: packed bits and bytes in Uint8Array, the others in arrays of their own width. */
@@ -50,7 +50,7 @@ export class Model {
   /** Samples that one call can take. */
   readonly batch: number;
   /** The kernel build that runs. */
-  readonly build: Build | 'custom';
+  readonly build: Build;
   readonly #graph: Graph;
   readonly #memory: Memory;
   readonly #fileBytes: number;
@@ -59,13 +59,21 @@ export class Model {
   #out: readonly Port[];
 
   /** Use load(). */
-  constructor(graph: Graph, plan: Plan, instance: Instance, file: Uint8Array, build: Build | 'custom') {
+  constructor(graph: Graph, plan: Plan, instance: Instance, file: Uint8Array, build: Build) {
     const { buffer } = instance.memory;
     new Uint8Array(buffer).set(file, plan.fileAddress);
     const words = new Uint32Array(buffer);
-    this.#steps = plan.steps.map(({ kernel, block, params }) => {
-      DENSE_FIELDS.forEach((field, i) => (words[block / 4 + i] = params[field]));
-      const run = instance.kernels[kernel];
+    for (const { address, fields, params } of plan.blocks) {
+      fields.forEach((field, i) => (words[address / 4 + i] = params[field]));
+    }
+    const kernelOf = (name: string): Kernel => {
+      const kernel = instance.kernels[name];
+      if (kernel === undefined) throw new UnsupportedError(`the kernels given expected to have "${name}", got none`);
+      return kernel;
+    };
+    for (const { kernel, block } of plan.prepares) kernelOf(kernel)(block, 1);
+    this.#steps = plan.steps.map(({ kernel, block }) => {
+      const run = kernelOf(kernel);
       return (samples: number): void => run(block, samples);
     });
     const port = (index: number): Port => {

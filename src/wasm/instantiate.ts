@@ -2,15 +2,16 @@
 // maintainers call legacy: it instantiates here and does nothing else; kernels take raw pointers).
 import { instantiateSync } from '@assemblyscript/loader';
 import { UnsupportedError } from '../errors.js';
+import { type Build, BUILDS } from './builds.js';
 
 /** Everything a host may have the kernels as: compiled, as bytes, as a response, or a promise of one of them. */
 export type ModuleSource = WebAssembly.Module | BufferSource | Response;
 
-/** The exports of assembly/index.ts. `params` is the address of a parameter block. */
-export interface Kernels {
-  dense_bits(this: void, params: number, samples: number): void;
-  dense_u8(this: void, params: number, samples: number): void;
-}
+/** A kernel: `params` is the address of a parameter block. */
+export type Kernel = (this: void, params: number, samples: number) => void;
+
+/** The exports of assembly/index.ts by name. */
+export type Kernels = Readonly<Record<string, Kernel>>;
 
 /** Kernels over one linear memory. */
 export interface Instance {
@@ -39,10 +40,22 @@ export async function compile(source: ModuleSource | Promise<ModuleSource>): Pro
   return isModule(given) ? given : WebAssembly.compile(given);
 }
 
-/** First byte of linear memory behind the kernels' static tables; instantiates once in the smallest memory. */
-export function heapBase(module: WebAssembly.Module): number {
+/** What the plan has to know of the kernels. */
+export interface KernelInfo {
+  readonly build: Build;
+  /** First byte of linear memory behind the kernels' static tables. */
+  readonly heapBase: number;
+}
+
+/** Asks the kernels; instantiates once in the smallest memory. */
+export function describeKernels(module: WebAssembly.Module): KernelInfo {
   const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
-  return (exports['HEAP_BASE'] as WebAssembly.Global).value as number;
+  const number = (name: string): number => {
+    const value: unknown = (exports[name] as WebAssembly.Global | undefined)?.value;
+    if (typeof value === 'number') return value;
+    throw new UnsupportedError(`the module given expected to be kernels of bitlane with a global "${name}", got none`);
+  };
+  return { build: BUILDS[number('BUILD')], heapBase: number('HEAP_BASE') };
 }
 
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packedBytes, packSigns } from '../../src/numerics/bits.js';
 import type { ConvGeometry } from '../../src/numerics/geometry.js';
-import type { ProductChoice } from '../../src/plan/conv.js';
+import type { ProductChoice } from '../../src/plan/product.js';
 import { thresholdSigns } from '../../src/reference/conv.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';

@@ -1,7 +1,7 @@
 // Products of k-bit activations against the reference, integer for integer, on every build: all pairs of encodings.
 import { test } from 'uvu';
 import type { ConvGeometry } from '../../src/numerics/geometry.js';
-import type { ActivationFormat, WeightFormat } from '../../src/plan/conv.js';
+import type { ActivationFormat, WeightFormat } from '../../src/plan/product.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
 import { type Case, compareCase, geometry, type Layer, randomCase } from '../helpers/products.js';

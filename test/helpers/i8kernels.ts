@@ -1,6 +1,6 @@
 // Calls kernels directly over a linear memory: puts arrays there, writes parameter blocks, reads results.
 import type { Build } from '../../src/wasm/builds.js';
-import { heapBase, instantiateKernels } from '../../src/wasm/instantiate.js';
+import { describeKernels, instantiateKernels } from '../../src/wasm/instantiate.js';
 import { kernelBytes } from './builds.js';
 
 type Kernel = (params: number, samples: number) => void;
@@ -20,7 +20,7 @@ export class Bench {
     const instance = instantiateKernels(module, pages);
     this.#kernels = instance.kernels as unknown as Record<string, Kernel>;
     this.#memory = instance.memory;
-    this.#base = Math.ceil(heapBase(module) / 16) * 16;
+    this.#base = Math.ceil(describeKernels(module).heapBase / 16) * 16;
     this.#top = this.#base;
   }
 

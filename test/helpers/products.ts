@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { packedBytes, packSigns } from '../../src/numerics/bits.js';
 import { packBlocks } from '../../src/numerics/blocks.js';
 import { type ConvGeometry, outHeight, outWidth } from '../../src/numerics/geometry.js';
-import { planProduct, type ProductChoice, type ProductLayer, type ProductTransform } from '../../src/plan/conv.js';
+import { planProduct, type ProductChoice, type ProductLayer, type ProductTransform } from '../../src/plan/product.js';
 import { PRODUCT_FIELDS } from '../../src/plan/params.js';
 import { conv2d } from '../../src/reference/conv.js';
 import type { Bench } from './i8kernels.js';

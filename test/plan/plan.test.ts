@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Buffer, placeBuffers } from '../../src/plan/arena.js';
+import { PRODUCT_FIELDS, TRANSFORM_CODES } from '../../src/plan/params.js';
 import { planGraph } from '../../src/plan/plan.js';
 import { denseNetwork } from '../helpers/graphs.js';
 import { randomInts } from '../helpers/random.js';
@@ -40,58 +41,47 @@ test('planGraph gives a plan that can be read whole', () => {
     batch: 2,
     fileBytes: 500,
     constantOffset: (c) => graph.constants.indexOf(c) * 16,
+    choice: { build: 'simd', kernel: 'table', block: 8 },
   });
+  const file = 1008;
   const blocks = 1584;
-  const arena = blocks + 2 * 48;
-  assert.equal(plan, {
+  const blockBytes = 4 * PRODUCT_FIELDS.length + 8;
+  const prepared = blocks + 2 * blockBytes + 64;
+  const arena = prepared + 64;
+  const summary = plan.blocks.map(({ address, fields, params }) => ({
+    address,
+    fields: fields === PRODUCT_FIELDS,
+    ...Object.fromEntries(
+      ['input', 'weights', 'output', 'channels', 'outputs', 'bits', 'transform', 'first', 'second'].map((name) => [
+        name,
+        params[name],
+      ]),
+    ),
+  }));
+  assert.equal({ ...plan, blocks: summary, memory: { ...plan.memory, scratch: 0 } }, {
     batch: 2,
-    fileAddress: 1008,
+    fileAddress: file,
+    blocks: [
+      {
+        ...{ address: blocks, fields: true, input: arena, weights: file + 16, output: arena + 48 },
+        ...{ channels: 20, outputs: 17, bits: 8, transform: TRANSFORM_CODES.bits, first: file, second: 0 },
+      },
+      {
+        ...{ address: blocks + blockBytes, fields: true, input: arena + 48, weights: file + 64, output: arena },
+        ...{ channels: 17, outputs: 3, bits: 1, transform: TRANSFORM_CODES.affine, first: file + 32, second: file + 48 },
+      },
+    ],
+    prepares: [],
     steps: [
-      {
-        node: 'dense1',
-        kernel: 'dense_u8',
-        block: blocks,
-        params: {
-          input: arena,
-          inputStride: 20,
-          weights: 1008 + 16,
-          k: 20,
-          n: 17,
-          tables: arena + 64 + 64,
-          accumulators: arena + 64 + 64 + 192,
-          transform: 1,
-          first: 1008,
-          second: 0,
-          output: arena + 48,
-          outputStride: 3,
-        },
-      },
-      {
-        node: 'dense2',
-        kernel: 'dense_bits',
-        block: blocks + 48,
-        params: {
-          input: arena + 48,
-          inputStride: 3,
-          weights: 1008 + 64,
-          k: 17,
-          n: 3,
-          tables: arena + 64 + 64,
-          accumulators: arena + 64 + 64 + 192,
-          transform: 2,
-          first: 1008 + 32,
-          second: 1008 + 48,
-          output: arena,
-          outputStride: 12,
-        },
-      },
+      { node: 'dense1', kernel: 'product_values', block: blocks },
+      { node: 'dense2', kernel: 'product_bits', block: blocks + blockBytes },
     ],
     tensors: [
-      { name: 'input', address: arena, bytes: 20 },
-      { name: 'dense1/signs', address: arena + 48, bytes: 3 },
-      { name: 'scores', address: arena, bytes: 12 },
+      { name: 'input', address: arena, bytes: 20, first: -1, last: 0 },
+      { name: 'dense1/signs', address: arena + 48, bytes: 3, first: 0, last: 1 },
+      { name: 'scores', address: arena, bytes: 12, first: 1, last: 2 },
     ],
-    memory: { base: 1000, file: 500, blocks: 96, arena: 64, scratch: 192 + 4 * 128, total: 65536 },
+    memory: { base: 1000, file: 500, blocks: 2 * blockBytes, prepared: 0, arena: 64, scratch: 0, total: 65536 },
   });
 });
 

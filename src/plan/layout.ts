@@ -1,0 +1,142 @@
+// Hands out addresses while a graph is planned: parameter blocks and prepared data by bumping a pointer, scratch as one area
+// that all steps share. The planner walks the graph twice with the same calls: once from address 0 to learn the sizes, then
+// from the real bases.
+import { UnsupportedError } from '../errors.js';
+import type { Constant, Graph, Node, Operator, Tensor } from '../model/graph.js';
+import { roundUp } from '../numerics/bits.js';
+import type { Build } from '../wasm/builds.js';
+
+/** Start of every block and buffer is a multiple of this. */
+export const ALIGNMENT = 16;
+/** Kernels may read this far behind what they were given. */
+export const SLACK = 64;
+
+/** Fields of a parameter block by name, 32 bits each. */
+export type Params = Readonly<Record<string, number>>;
+
+/** A parameter block as it stands in linear memory: its fields in the order of the kernel's class. */
+export interface Block {
+  readonly address: number;
+  readonly fields: readonly string[];
+  readonly params: Params;
+}
+
+/** A kernel on a parameter block. */
+export interface Call {
+  readonly kernel: string;
+  readonly block: number;
+}
+
+/** A call of the plan's list. */
+export interface Step extends Call {
+  /** Name of the node. */
+  readonly node: string;
+}
+
+/** Where a tensor lives. */
+export interface Placement {
+  readonly name: string;
+  readonly address: number;
+  /** Bytes of one sample; samples follow each other without a gap. */
+  readonly bytes: number;
+}
+
+/** How products are to be computed; see planProduct. */
+export interface KernelChoice {
+  readonly build: Build;
+  readonly kernel: 'table' | 'popcount';
+  readonly block: 2 | 4 | 8;
+}
+
+/** First addresses of the areas. */
+export interface Bases {
+  readonly file: number;
+  readonly blocks: number;
+  readonly prepared: number;
+  readonly scratch: number;
+}
+
+/** What a node's planner asks and writes to. */
+export class Layout {
+  readonly blocks: Block[] = [];
+  readonly steps: Step[] = [];
+  readonly prepares: Call[] = [];
+  blockBytes = 0;
+  preparedBytes = 0;
+  scratchBytes = 0;
+  readonly #turned = new Set<number>();
+
+  constructor(
+    readonly graph: Graph,
+    readonly tensors: readonly Placement[],
+    readonly batch: number,
+    readonly choice: KernelChoice,
+    private readonly bases: Bases,
+    private readonly constantOffset: (constant: Constant) => number,
+  ) {}
+
+  /** Where a constant stands in the file's copy; 0 for none. */
+  constant(index: number | undefined): number {
+    return index === undefined ? 0 : this.bases.file + this.constantOffset(this.graph.constants[index]);
+  }
+
+  input(node: Node, i = 0): { readonly tensor: Tensor; readonly place: Placement } {
+    return { tensor: this.graph.tensors[node.inputs[i]], place: this.tensors[node.inputs[i]] };
+  }
+
+  output(node: Node, i = 0): { readonly tensor: Tensor; readonly place: Placement } {
+    return { tensor: this.graph.tensors[node.outputs[i]], place: this.tensors[node.outputs[i]] };
+  }
+
+  /** First byte of the scratch area. What a step writes there is gone with the next step. */
+  get scratch(): number {
+    return this.bases.scratch;
+  }
+
+  /** Makes the scratch area at least this large. */
+  needScratch(bytes: number): void {
+    this.scratchBytes = Math.max(this.scratchBytes, bytes);
+  }
+
+  /** Writes a parameter block; returns its address. */
+  block(fields: readonly string[], params: Params): number {
+    const address = this.bases.blocks + this.blockBytes;
+    this.blocks.push({ address, fields, params });
+    this.blockBytes += roundUp(4 * fields.length, ALIGNMENT);
+    return address;
+  }
+
+  /** First byte of memory of a node's own, which `prepare` fills when the model is loaded. */
+  prepared(bytes: number): number {
+    const address = this.bases.prepared + this.preparedBytes;
+    this.preparedBytes += roundUp(bytes, ALIGNMENT);
+    return address;
+  }
+
+  /**
+   * Runs a kernel once when the model is loaded.
+   *
+   * @param constant index of the constant that it turns over in place: not again for a second node that shares it
+   */
+  prepare(kernel: string, block: number, constant: number): void {
+    if (kernel === 'prepare_bits') {
+      if (this.#turned.has(constant)) return;
+      this.#turned.add(constant);
+    }
+    this.prepares.push({ kernel, block });
+  }
+
+  step(node: Node, kernel: string, block: number): void {
+    this.steps.push({ node: node.name, kernel, block });
+  }
+}
+
+/** A node for which there is no kernel. */
+export function unsupported(node: Node, what: string): UnsupportedError {
+  return new UnsupportedError(`node "${node.name}" (${node.operator.kind}) expected a kernel for ${what}, got none`);
+}
+
+/** A node of one kind of operator. */
+export type NodeOf<K extends Operator['kind']> = Node & {
+  readonly operator: Extract<Operator, { readonly kind: K }>;
+};
