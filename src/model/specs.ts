@@ -201,7 +201,8 @@ export function weightPacking(
   depthwise: boolean,
 ): { readonly packing: Packing; readonly values: ArrayLike<number> } {
   const [encoding, defaultBits] = WEIGHT_TYPES[spec.encoding];
-  const bits = spec.encoding === 'binary' ? 1 : (spec.bits ?? defaultBits);
+  const chosen = spec.encoding === 'centered' || spec.encoding === 'powerOfTwo';
+  const bits = (chosen ? spec.bits : undefined) ?? defaultBits;
   const layouts = {
     centered: 'blocks16',
     ternary: 'blocks16',
