@@ -35,13 +35,16 @@ export function foldToThresholds(affine: Affine, bound: number, name: string): T
   return { thresholds, flipped };
 }
 
-/** The smallest integer a in [-bound, bound + 1] with scale * a + shift >= 0; scale >= 0. */
+/**
+ * The smallest integer a in [-bound, bound + 1] with fround(scale * a) >= -shift; scale >= 0. The product is rounded to
+ * float32 because the trainer's evaluation compares just so.
+ */
 function smallestPositive(scale: number, shift: number, bound: number): number {
-  // scale and shift are float32 and a is an integer below 2^24 or so: float64 gives the exact sign.
+  const reached = (a: number): boolean => Math.fround(scale * a) >= -shift;
   if (scale === 0) return shift >= 0 ? -bound : bound + 1;
   let a = Math.max(-bound, Math.min(bound + 1, Math.ceil(-shift / scale)));
-  while (a > -bound && scale * (a - 1) + shift >= 0) a--;
-  while (a <= bound && scale * a + shift < 0) a++;
+  while (a > -bound && reached(a - 1)) a--;
+  while (a <= bound && !reached(a)) a++;
   return a;
 }
 

@@ -25,7 +25,7 @@ export function verify(bytes: Uint8Array): void {
   }
   const identifier = String.fromCharCode(...bytes.subarray(4, 8));
   if (identifier !== FILE_IDENTIFIER) {
-    const expected = `the identifier "${FILE_IDENTIFIER}" of a .qnn model at byte 4`;
+    const expected = `the identifier "${FILE_IDENTIFIER}" of a .qnn model`;
     throw new ModelFormatError('file', expected, describeStart(bytes), 4);
   }
   const field = fileBytesField(bytes);

@@ -24,7 +24,7 @@ test('foldToThresholds compares as the float formula does, at every accumulator'
   for (let n = 0; n < scale.length; n++) {
     for (let a = -bound; a <= bound; a++) {
       const bit = (flipped[n] ? -a : a) >= thresholds[n] ? 1 : -1;
-      assert.is(bit, sign(scale[n] * a + shift[n]), `channel ${n}: ${scale[n]} * ${a} + ${shift[n]}`);
+      assert.is(bit, sign(Math.fround(scale[n] * a) + shift[n]), `channel ${n}: ${scale[n]} * ${a} + ${shift[n]}`);
     }
   }
 });
@@ -101,7 +101,7 @@ function evaluateFloat(bytes: Uint8Array): number[] {
       let sum = 0;
       for (let i = 0; i < inputs; i++) sum += values[i] * sign(weights[o * inputs + i]);
       const y = scale[o] * sum + shift[o];
-      return activation === 'sign' ? sign(y) : y;
+      return activation === 'sign' ? sign(Math.fround(scale[o] * sum) + shift[o]) : y;
     });
   }
   return values;
