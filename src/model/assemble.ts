@@ -40,6 +40,13 @@ export class Assembler {
     return { ...tensor, index: this.tensors.length - 1 };
   }
 
+  /** @throws GraphError where a tensor of another builder came */
+  expectOwn(what: string, { index, name }: Built): void {
+    if (this.tensors[index]?.name !== name) {
+      throw new GraphError(`${what} expected a tensor of this graph, got "${name}" of another`);
+    }
+  }
+
   constant(node: string, role: string, values: ArrayLike<number>, packing: Packing): number {
     checkValues(`graph: node "${node}" ${role}`, values, packing.shape, packing);
     const data = packConstant(values, packing);
@@ -82,6 +89,7 @@ export class Assembler {
       const where = place.replace(/^\./, '').replace(/^operator\./, '');
       throw new GraphError(`graph: node "${name}" (${operator.kind}) ${where} expected ${expected}, got ${got}`);
     };
+    for (const input of inputs) this.expectOwn(`graph: node "${name}" (${operator.kind})`, input);
     const { outputs } = infer(operator, {
       path: '',
       inputs,

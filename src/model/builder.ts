@@ -97,7 +97,10 @@ export class GraphBuilder {
 
   /** Makes a tensor an output of the model. */
   output(...tensors: readonly Built[]): this {
-    this.#outputs.push(...tensors.map(({ index }) => index));
+    for (const tensor of tensors) {
+      this.#parts.expectOwn(`graph "${this.#name}" output`, tensor);
+      this.#outputs.push(tensor.index);
+    }
     return this;
   }
 
@@ -137,6 +140,7 @@ export class GraphBuilder {
       weights: this.#parts.weights(name, 'weights', options.weights, groups, depthwise),
       ...{ strideY, strideX, dilationY, dilationX },
       ...paddingOf(options.padding, size, reach, [strideY, strideX]),
+      padValue: typeof options.padding === 'object' ? (options.padding.value ?? 0) : 0,
       groups,
       transform: this.#parts.optional(name, options.transform),
     };
@@ -148,7 +152,7 @@ export class GraphBuilder {
     const [strideY, strideX] = pairOf(options.strides);
     const [dilationY, dilationX] = pairOf(options.dilations);
     const [extraBottom, extraRight] = pairOf(options.extra, 0);
-    const { padValue: _, ...pads } = paddingOf(options.padding, [0, 0], [0, 0], [1, 1]);
+    const pads = paddingOf(options.padding, [0, 0], [0, 0], [1, 1]);
     const operator: Operator = {
       kind: 'convTranspose2d',
       weights: this.#parts.weights(name, 'weights', options.weights),
@@ -347,6 +351,6 @@ function poolWindow(input: Built, options: PoolOptions) {
   const [height, width] = pairOf(options.size);
   const [strideY, strideX] = pairOf(options.strides, options.size);
   const size = [input.shape[0], input.shape[1]] as const;
-  const { padValue: _, ...pads } = paddingOf(options.padding, size, [height, width], [strideY, strideX]);
+  const pads = paddingOf(options.padding, size, [height, width], [strideY, strideX]);
   return { height, width, strideY, strideX, ...pads };
 }

@@ -168,10 +168,10 @@ export function paddingOf(
   size: readonly [number, number],
   reach: readonly [number, number],
   strides: readonly [number, number],
-): { padTop: number; padLeft: number; padBottom: number; padRight: number; padValue: number } {
+): { padTop: number; padLeft: number; padBottom: number; padRight: number } {
   if (padding === undefined || padding === 'valid') return paddingOf(0, size, reach, strides);
   if (typeof padding === 'number') {
-    return { padTop: padding, padLeft: padding, padBottom: padding, padRight: padding, padValue: 0 };
+    return { padTop: padding, padLeft: padding, padBottom: padding, padRight: padding };
   }
   if (padding === 'same-zero') {
     const [y, x] = [0, 1].map((d) => {
@@ -179,10 +179,10 @@ export function paddingOf(
       return Math.max((outputs - 1) * strides[d] + reach[d] - size[d], 0);
     });
     const [padTop, padLeft] = [Math.floor(y / 2), Math.floor(x / 2)];
-    return { padTop, padLeft, padBottom: y - padTop, padRight: x - padLeft, padValue: 0 };
+    return { padTop, padLeft, padBottom: y - padTop, padRight: x - padLeft };
   }
-  const { top = 0, left = 0, bottom = 0, right = 0, value = 0 } = padding;
-  return { padTop: top, padLeft: left, padBottom: bottom, padRight: right, padValue: value };
+  const { top = 0, left = 0, bottom = 0, right = 0 } = padding;
+  return { padTop: top, padLeft: left, padBottom: bottom, padRight: right };
 }
 
 const WEIGHT_TYPES: Readonly<Record<WeightSpec['encoding'], readonly [ConstantEncoding, number]>> = {
@@ -201,7 +201,8 @@ export function weightPacking(
   depthwise: boolean,
 ): { readonly packing: Packing; readonly values: ArrayLike<number> } {
   const [encoding, defaultBits] = WEIGHT_TYPES[spec.encoding];
-  const bits = spec.encoding === 'binary' ? 1 : (spec.bits ?? defaultBits);
+  const chosen = spec.encoding === 'centered' || spec.encoding === 'powerOfTwo';
+  const bits = (chosen ? spec.bits : undefined) ?? defaultBits;
   const layouts = {
     centered: 'blocks16',
     ternary: 'blocks16',

@@ -54,16 +54,17 @@ const map = (g: GraphBuilder, type: TensorType, shape: readonly number[] = [5, 4
 const tables = { activation: gateTable(Math.tanh, 1 / 16), sigmoid: gateTable(sigmoid, 1 / 16) };
 
 function cell(gates: number, inputs: number, width: number, random: (n: number) => number) {
-  const scale = requantize(
-    each(gates * width, (i) => 2 ** 20 + 1000 * i),
+  const rows = gates * width;
+  const recurrent = requantize(
+    each(rows, (i) => 2 ** 30 + 1000 * i),
     32,
-    { biases: each(gates * width, (i) => i - 3) },
+    { biases: each(rows, (i) => i - 3) },
   );
   return {
     inputWeights: randomWeights('centered', [gates * width, inputs], random),
     recurrentWeights: randomWeights('centered', [gates * width, width], random),
-    input: { ...scale, constants: { ...scale.constants, multipliers: { values: 2 ** 30, type: int32 } } },
-    recurrent: scale,
+    input: requantize(2 ** 30, 31),
+    recurrent,
     state: multiThreshold(
       each(15 * width, (i) => (Math.floor(i / width) - 7) * 4096),
       4,

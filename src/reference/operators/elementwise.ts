@@ -1,12 +1,5 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
-import {
-  type Activate,
-  type Add,
-  type ApplyTransform,
-  type Convert,
-  type LookUp,
-  valueRange,
-} from '../../model/graph.js';
+import { type Activate, type Add, type ApplyTransform, type LookUp, valueRange } from '../../model/graph.js';
 import { clamp, clampBig, constant, roundShiftBig, type Run, type Values } from '../values.js';
 import { transformRows } from './transforms.js';
 
@@ -53,7 +46,7 @@ export function add(run: Run, operator: Add): Values {
   });
 }
 
-export function convert(run: Run, _operator: Convert): Values {
+export function convert(run: Run): Values {
   const [input] = run.values;
   const [from, to] = [run.inputs[0], run.outputs[0]];
   if (to.encoding === 'float32') return input.map((v) => Math.fround(Math.fround(from.scale) * Math.fround(v)));

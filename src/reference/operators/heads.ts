@@ -1,5 +1,4 @@
 // What stands at the end of a classifier.
-import type { ArgMax, Softmax } from '../../model/graph.js';
 import type { Run, Values } from '../values.js';
 
 /** Rows of the last dimension. */
@@ -9,7 +8,7 @@ function rowsOf(run: Run): Values[] {
   return Array.from({ length: values.length / width }, (_, r) => values.subarray(r * width, (r + 1) * width));
 }
 
-export function softmax(run: Run, _operator: Softmax): Values {
+export function softmax(run: Run): Values {
   const { scale } = run.inputs[0];
   return Float64Array.from(
     rowsOf(run).flatMap((row) => {
@@ -21,6 +20,6 @@ export function softmax(run: Run, _operator: Softmax): Values {
   );
 }
 
-export function argMax(run: Run, _operator: ArgMax): Values {
+export function argMax(run: Run): Values {
   return Float64Array.from(rowsOf(run), (row) => row.reduce((best, v, i) => (v > row[best] ? i : best), 0));
 }

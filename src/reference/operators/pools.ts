@@ -1,5 +1,5 @@
 // Pools: windows of a map, channel by channel. Padding never counts.
-import type { AvgPool, GlobalAvgPool, MaxPool } from '../../model/graph.js';
+import type { AvgPool, MaxPool } from '../../model/graph.js';
 import { constant, type Run, type Values } from '../values.js';
 
 /** Calls `each` with the output index, channel and values inside every window. */
@@ -46,7 +46,7 @@ export function avgPool(run: Run, operator: AvgPool): Values {
   return windows(run, operator, (values) => average(run, values));
 }
 
-export function globalAvgPool(run: Run, _operator: GlobalAvgPool): Values {
+export function globalAvgPool(run: Run): Values {
   const channels = run.inputs[0].shape[2];
   return Float64Array.from({ length: channels }, (_, c) =>
     average(

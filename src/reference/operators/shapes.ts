@@ -1,12 +1,5 @@
 // Operators that move numbers and leave them as they are.
-import {
-  type ChannelShuffle,
-  type Concat,
-  elements,
-  type Pad,
-  type Reshape,
-  type Upsample,
-} from '../../model/graph.js';
+import { type ChannelShuffle, type Concat, elements, type Pad, type Upsample } from '../../model/graph.js';
 import type { Run, Values } from '../values.js';
 
 export function concat(run: Run, { axis }: Concat): Values {
@@ -33,7 +26,7 @@ export function channelShuffle(run: Run, { groups }: ChannelShuffle): Values {
   });
 }
 
-export function reshape(run: Run, _operator: Reshape): Values {
+export function reshape(run: Run): Values {
   return run.values[0];
 }
 
