@@ -126,7 +126,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
     halfBytes = inputRows * columns * tapBytes * 32;
     if (activations.encoding === 'levels') sumBytes = 4 * inputRows * columns;
   }
-  const headBytes = packed ? PAIR_ROWS + 2 * n16 : 0;
+  const headBytes = (packed ? PAIR_ROWS : 0) + 2 * n16;
   const rowStride = roundUp((packed ? patchBytes : taps * channels) + 32, 16);
   const sums = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
   const rows = sums + roundUp(sumBytes, 16);
