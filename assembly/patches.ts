@@ -28,8 +28,9 @@ export function gatherBits(p: ProductParams, m: i32, g: i32, row: usize, mask: u
   const plane = p.outHeight * p.outWidth;
   const sample = m / plane;
   const at = m - sample * plane;
-  const y0 = at / p.outWidth * p.strideY - p.padTop;
-  const x0 = at % p.outWidth * p.strideX - p.padLeft;
+  const line = at / p.outWidth;
+  const y0 = line * p.strideY - p.padTop;
+  const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
   const map = p.input + <usize>sample * p.inputStride;
   const step = <usize>p.dilationX * p.pixelBytes;
   const endX = x0 + (p.kernelWidth - 1) * p.dilationX;
@@ -77,8 +78,9 @@ export function gatherValues(p: ProductParams, m: i32, g: i32, row: usize, mask:
   const plane = p.outHeight * p.outWidth;
   const sample = m / plane;
   const at = m - sample * plane;
-  const y0 = at / p.outWidth * p.strideY - p.padTop;
-  const x0 = at % p.outWidth * p.strideX - p.padLeft;
+  const line = at / p.outWidth;
+  const y0 = line * p.strideY - p.padTop;
+  const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
   const map = p.input + <usize>sample * p.inputStride + <usize>(g * p.channels);
   const top = (1 << p.bits) - 1;
   const fill = p.padValue ? (p.levels ? 1 : (top + 1) >> 1) : 0;
