@@ -1,8 +1,9 @@
-// Compiles src/ to dist/. tsc leaves unchanged files alone, so the entry is touched to say when that was.
+// Compiles src/ to dist/, from nothing: a file that src/ lost must not stay in the package.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, utimesSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 
+if (existsSync('dist')) {
+  for (const name of readdirSync('dist')) if (!name.endsWith('.wasm')) rmSync(`dist/${name}`, { recursive: true });
+}
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-const now = new Date();
-utimesSync('dist/index.node.js', now, now);
 if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755);

@@ -5,7 +5,11 @@ import { copyFileSync, mkdirSync, statSync } from 'node:fs';
 mkdirSync('build', { recursive: true });
 mkdirSync('dist', { recursive: true });
 for (const target of ['scalar', 'simd', 'relaxed']) {
-  execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', target], { stdio: 'inherit' });
+  execFileSync(
+    process.execPath,
+    ['node_modules/assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', target],
+    { stdio: 'inherit' },
+  );
   copyFileSync(`build/kernels.${target}.wasm`, `dist/kernels.${target}.wasm`);
   console.log(`dist/kernels.${target}.wasm ${statSync(`dist/kernels.${target}.wasm`).size} bytes`);
 }

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 
 /** `npm ci` in `folder`, unless the lock file's digest says that this was done already. */
 export function installFolder(folder) {
-  const digest = createHash('sha256').update(readFileSync(join(folder, 'package-lock.json'))).digest('hex');
+  const digest = createHash('sha256')
+    .update(readFileSync(join(folder, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(folder, 'node_modules', '.bitlane-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   console.error(`installing ${folder === '.' ? 'the packages' : folder} ...`);

@@ -10,7 +10,11 @@ function newest(paths) {
   let latest = 0;
   for (const path of paths) {
     const stat = statSync(path);
-    latest = Math.max(latest, stat.mtimeMs, stat.isDirectory() ? newest(readdirSync(path).map((name) => join(path, name))) : 0);
+    latest = Math.max(
+      latest,
+      stat.mtimeMs,
+      stat.isDirectory() ? newest(readdirSync(path).map((name) => join(path, name))) : 0,
+    );
   }
   return latest;
 }
@@ -23,4 +27,8 @@ function make(output, sources, command) {
 
 installFolder('.');
 make('dist/kernels.relaxed.wasm', ['assembly', 'asconfig.json', 'package-lock.json'], ['scripts/build-wasm.mjs']);
-make('dist/index.node.js', ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], ['scripts/build-js.mjs']);
+make(
+  'dist/index.node.js',
+  ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  ['scripts/build-js.mjs'],
+);

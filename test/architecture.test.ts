@@ -32,21 +32,24 @@ function filesBelow(folder: string): string[] {
 /** Import specifiers of a source file, `import type` included. */
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8');
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g)].map(
-    (match) => match[1] ?? match[2]!,
-  );
+  return [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g),
+  ].map((match) => match[1] ?? match[2]);
 }
 
 const sources = filesBelow('src').map((path) => path.slice('src/'.length).split(sep).join('/'));
 
 test('imports go one way', () => {
   for (const file of sources) {
-    const part = file.includes('/') ? file.split('/')[0]! : file;
+    const part = file.includes('/') ? file.split('/')[0] : file;
     const allowed = MAY_IMPORT[part];
     assert.ok(allowed, `src/${file}: "${part}" is not in the list of parts`);
     for (const specifier of importsOf(join('src', file)).filter((name) => name.startsWith('.'))) {
-      const target = normalize(join(dirname(file), specifier)).split(sep).join('/').replace(/\.js$/, '.ts');
-      const targetPart = target.includes('/') ? target.split('/')[0]! : target;
+      const target = normalize(join(dirname(file), specifier))
+        .split(sep)
+        .join('/')
+        .replace(/\.js$/, '.ts');
+      const targetPart = target.includes('/') ? target.split('/')[0] : target;
       assert.ok(
         targetPart === part || allowed.includes(targetPart) || allowed.includes(target),
         `src/${file} imports ${target}, and ${part} may import only ${allowed.join(', ') || 'nothing'}`,

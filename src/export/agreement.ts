@@ -4,7 +4,7 @@ import { ExportError } from '../errors.js';
 /** Index of the largest score; the first of equals. */
 export function argmax(scores: ArrayLike<number>, from = 0, count = scores.length - from): number {
   let best = 0;
-  for (let i = 1; i < count; i++) if (scores[from + i]! > scores[from + best]!) best = i;
+  for (let i = 1; i < count; i++) if (scores[from + i] > scores[from + best]) best = i;
   return best;
 }
 

@@ -83,7 +83,7 @@ export function exportNetwork(network: TrainedNetwork): Graph {
 
 /** Negates the latent weights of one channel. A weight of 0 counts as +1, so its negative must fall below 0. */
 function negate(weights: Float32Array, from: number, to: number): void {
-  for (let i = from; i < to; i++) weights[i] = weights[i]! >= 0 ? -1 : 1;
+  for (let i = from; i < to; i++) weights[i] = weights[i] >= 0 ? -1 : 1;
 }
 
 function checkLayer(layer: TrainedDense, width: number, last: boolean): void {
@@ -93,5 +93,6 @@ function checkLayer(layer: TrainedDense, width: number, last: boolean): void {
     throw new ExportError(`layer "${name}" expected ${inputs * outputs} weights, got ${weights.length}`);
   }
   const expected = last ? 'none' : 'sign';
-  if (activation !== expected) throw new ExportError(`layer "${name}" expected activation ${expected}, got ${activation}`);
+  if (activation !== expected)
+    throw new ExportError(`layer "${name}" expected activation ${expected}, got ${activation}`);
 }

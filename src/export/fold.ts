@@ -22,10 +22,12 @@ export function foldToThresholds(affine: Affine, bound: number, name: string): T
   const flipped: boolean[] = [];
   const thresholds = new Int32Array(affine.scale.length);
   for (let n = 0; n < thresholds.length; n++) {
-    const scale = affine.scale[n]!;
-    const shift = affine.shift[n]!;
+    const scale = affine.scale[n];
+    const shift = affine.shift[n];
     if (!Number.isFinite(scale) || !Number.isFinite(shift)) {
-      throw new ExportError(`layer "${name}" channel ${n} expected a finite batch normalization, got ${scale}, ${shift}`);
+      throw new ExportError(
+        `layer "${name}" channel ${n} expected a finite batch normalization, got ${scale}, ${shift}`,
+      );
     }
     flipped.push(scale < 0);
     thresholds[n] = smallestPositive(Math.abs(scale), shift, bound);
@@ -33,13 +35,16 @@ export function foldToThresholds(affine: Affine, bound: number, name: string): T
   return { thresholds, flipped };
 }
 
-/** The smallest integer a in [-bound, bound + 1] with scale * a + shift >= 0; scale >= 0. */
+/**
+ * The smallest integer a in [-bound, bound + 1] with fround(scale * a) >= -shift; scale >= 0. The product is rounded to
+ * float32 because the trainer's evaluation compares just so.
+ */
 function smallestPositive(scale: number, shift: number, bound: number): number {
-  // scale and shift are float32 and a is an integer below 2^24 or so: float64 gives the exact sign.
+  const reached = (a: number): boolean => Math.fround(scale * a) >= -shift;
   if (scale === 0) return shift >= 0 ? -bound : bound + 1;
   let a = Math.max(-bound, Math.min(bound + 1, Math.ceil(-shift / scale)));
-  while (a > -bound && scale * (a - 1) + shift >= 0) a--;
-  while (a <= bound && scale * a + shift < 0) a++;
+  while (a > -bound && reached(a - 1)) a--;
+  while (a <= bound && !reached(a)) a++;
   return a;
 }
 
@@ -54,7 +59,7 @@ export interface IntegerScores {
 export function foldToScores(affine: Affine, bound: number, name: string): IntegerScores {
   let largest = 0;
   affine.scale.forEach((scale, n) => {
-    largest = Math.max(largest, Math.abs(scale) * bound + Math.abs(affine.shift[n]!));
+    largest = Math.max(largest, Math.abs(scale) * bound + Math.abs(affine.shift[n]));
   });
   if (!Number.isFinite(largest) || largest === 0) {
     throw new ExportError(`layer "${name}" expected finite scores that are not all 0, got at most ${largest}`);

@@ -4,7 +4,12 @@
 /** A field that lies in the table itself, by its size in bytes. */
 type Scalar = { readonly kind: 'scalar'; readonly bytes: 1 | 2 | 4 | 8 };
 type Text = { readonly kind: 'string'; readonly required: boolean };
-type ScalarVector = { readonly kind: 'vector'; readonly bytes: number; readonly align: number; readonly required: boolean };
+type ScalarVector = {
+  readonly kind: 'vector';
+  readonly bytes: number;
+  readonly align: number;
+  readonly required: boolean;
+};
 type StringVector = { readonly kind: 'strings'; readonly required: boolean };
 type TableField = { readonly kind: 'table'; readonly table: string; readonly required: boolean };
 type TableVector = { readonly kind: 'tables'; readonly table: string; readonly required: boolean };

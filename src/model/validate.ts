@@ -27,7 +27,11 @@ const MAX_BIT_DEPTH = 2 ** 27;
 /** @throws what `report` throws, at the first rule that does not hold */
 export function validate(graph: Graph, report: Report, limits: Limits = DEFAULT_LIMITS): void {
   checkName('model.name', graph.name, report);
-  for (const [key, list] of Object.entries({ tensors: graph.tensors, constants: graph.constants, nodes: graph.nodes })) {
+  for (const [key, list] of Object.entries({
+    tensors: graph.tensors,
+    constants: graph.constants,
+    nodes: graph.nodes,
+  })) {
     if (list.length > limits.count) report(`model.${key}`, `at most ${limits.count}`, `${list.length}`);
     const names = new Set<string>();
     list.forEach((item, i) => {
@@ -91,14 +95,18 @@ function checkConstant(constant: Constant, path: string, report: Report, limits:
 function checkAbsentChannels(constant: Constant, path: string, report: Report): void {
   const { data, shape } = constant;
   const inputs = shape.at(-1)!;
-  const outputs = shape[0]!;
+  const outputs = shape[0];
   const row = packedBytes(inputs);
   const tail = inputs % 8 === 0 ? 0 : (0xff << (inputs % 8)) & 0xff;
   if (tail !== 0) {
     for (let group = row - 1; group * CHANNEL_BLOCK < data.length; group += row) {
       for (let i = 0; i < CHANNEL_BLOCK; i++) {
-        if ((data[group * CHANNEL_BLOCK + i]! & tail) !== 0) {
-          report(`${path}.data`, 'zero bits behind the last input channel', `byte ${group * CHANNEL_BLOCK + i} has some`);
+        if ((data[group * CHANNEL_BLOCK + i] & tail) !== 0) {
+          report(
+            `${path}.data`,
+            'zero bits behind the last input channel',
+            `byte ${group * CHANNEL_BLOCK + i} has some`,
+          );
         }
       }
     }
@@ -156,8 +164,8 @@ function checkDense(graph: Graph, node: Node, path: string, report: Report): voi
     graph.constants[index] ?? report(place, `an index below ${graph.constants.length} constants`, `${index}`);
   if (node.inputs.length !== 1) report(`${path}.inputs`, 'one tensor for Dense', `${node.inputs.length}`);
   if (node.outputs.length !== 1) report(`${path}.outputs`, 'one tensor for Dense', `${node.outputs.length}`);
-  const input = graph.tensors[node.inputs[0]!]!;
-  const output = graph.tensors[node.outputs[0]!]!;
+  const input = graph.tensors[node.inputs[0]];
+  const output = graph.tensors[node.outputs[0]];
   const weights = constant(`${path}.operator.weights`, operator.weights);
 
   if (weights.layout !== 'blocks16' || weights.shape.length !== 2 || weights.bits !== 1) {
@@ -173,12 +181,18 @@ function checkDense(graph: Graph, node: Node, path: string, report: Report): voi
   }
   const deepest = input.bits === 8 ? MAX_U8_DEPTH : MAX_BIT_DEPTH;
   if (k > deepest) report(`${path}.operator.weights`, `at most ${deepest} inputs`, `${k}`);
-  if (output.shape.length !== 1 || output.shape[0] !== n) report(`${path}.outputs[0]`, `the shape [${n}]`, describe(output));
+  if (output.shape.length !== 1 || output.shape[0] !== n)
+    report(`${path}.outputs[0]`, `the shape [${n}]`, describe(output));
 
   const { transform } = operator;
   const channelwise = (place: string, index: number): void => {
     const values = constant(place, index);
-    if (values.encoding !== 'int32' || values.layout !== 'plain' || values.shape.length !== 1 || values.shape[0] !== n) {
+    if (
+      values.encoding !== 'int32' ||
+      values.layout !== 'plain' ||
+      values.shape.length !== 1 ||
+      values.shape[0] !== n
+    ) {
       report(place, `int32 values of shape [${n}]`, describe(values));
     }
   };

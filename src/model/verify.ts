@@ -25,14 +25,19 @@ export function verify(bytes: Uint8Array): void {
   }
   const identifier = String.fromCharCode(...bytes.subarray(4, 8));
   if (identifier !== FILE_IDENTIFIER) {
-    const expected = `the identifier "${FILE_IDENTIFIER}" of a .qnn model at byte 4`;
+    const expected = `the identifier "${FILE_IDENTIFIER}" of a .qnn model`;
     throw new ModelFormatError('file', expected, describeStart(bytes), 4);
   }
   const field = fileBytesField(bytes);
   if (field !== 0) {
     const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(field, true);
     if (expected > bytes.length) {
-      throw new ModelFormatError('file', `${expected} bytes, as its header says`, `${bytes.length}: it is truncated`, field);
+      throw new ModelFormatError(
+        'file',
+        `${expected} bytes, as its header says`,
+        `${bytes.length}: it is truncated`,
+        field,
+      );
     }
     if (expected !== bytes.length) {
       throw new ModelFormatError('file', `${expected} bytes, as its header says`, `${bytes.length}`, field);
@@ -85,7 +90,8 @@ class Verifier {
   }
 
   root(): void {
-    if (fileBytesField(this.bytes) === 0) throw new ModelFormatError('model.file_bytes', 'the size of the file', 'none');
+    if (fileBytesField(this.bytes) === 0)
+      throw new ModelFormatError('model.file_bytes', 'the size of the file', 'none');
     const target = this.view.getUint32(0, true);
     this.inside('model', target, 4, 4, 0);
     this.table('Model', 'model', target);
@@ -130,11 +136,12 @@ class Verifier {
       if (offset < 4 || offset + size > tableBytes) {
         throw new ModelFormatError(field, `an offset inside its table of ${tableBytes} bytes`, `${offset}`, entry);
       }
-      if ((at + offset) % size !== 0) throw new ModelFormatError(field, `alignment to ${size}`, `${at + offset}`, entry);
+      if ((at + offset) % size !== 0)
+        throw new ModelFormatError(field, `alignment to ${size}`, `${at + offset}`, entry);
       return at + offset;
     };
     let slot = 0;
-    for (const [key, field] of Object.entries(TABLES[name]!)) {
+    for (const [key, field] of Object.entries(TABLES[name])) {
       slot = this.field(field, `${path}.${key}`, slot, locate, at);
     }
   }
@@ -183,7 +190,7 @@ class Verifier {
   }
 
   private union(field: Field & { kind: 'union' }, path: string, typeAt: number, valueAt: number, table: number): void {
-    const type = typeAt === 0 ? 0 : this.bytes[typeAt]!;
+    const type = typeAt === 0 ? 0 : this.bytes[typeAt];
     if (type === 0) {
       if (field.required) throw new ModelFormatError(path, 'a value', 'none', table);
       if (valueAt !== 0) throw new ModelFormatError(`${path}_type`, 'a type beside the value', '0', table);

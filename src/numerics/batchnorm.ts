@@ -22,9 +22,9 @@ export function foldBatchNorm(bn: BatchNorm): Affine {
   const scale = new Float32Array(channels);
   const shift = new Float32Array(channels);
   for (let c = 0; c < channels; c++) {
-    const k = bn.gamma[c]! / Math.sqrt(bn.variance[c]! + bn.epsilon);
+    const k = bn.gamma[c] / Math.sqrt(bn.variance[c] + bn.epsilon);
     scale[c] = k;
-    shift[c] = bn.beta[c]! - bn.mean[c]! * k;
+    shift[c] = bn.beta[c] - bn.mean[c] * k;
   }
   return { scale, shift };
 }

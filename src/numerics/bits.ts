@@ -23,14 +23,14 @@ export function sign(x: number): 1 | -1 {
 /** Packs the signs of one row of `values` to packedBytes(values.length) bytes. */
 export function packSigns(values: ArrayLike<number>): Uint8Array {
   const out = new Uint8Array(packedBytes(values.length));
-  for (let i = 0; i < values.length; i++) if (values[i]! >= 0) out[i >> 3]! |= 1 << (i & 7);
+  for (let i = 0; i < values.length; i++) if (values[i] >= 0) out[i >> 3] |= 1 << (i & 7);
   return out;
 }
 
 /** Unpacks `channels` bits to +1 and -1. */
 export function unpackSigns(bytes: Uint8Array, channels: number): Int8Array {
   const out = new Int8Array(channels);
-  for (let i = 0; i < channels; i++) out[i] = (bytes[i >> 3]! >> (i & 7)) & 1 ? 1 : -1;
+  for (let i = 0; i < channels; i++) out[i] = (bytes[i >> 3] >> (i & 7)) & 1 ? 1 : -1;
   return out;
 }
 

@@ -20,7 +20,7 @@ export function packBlocks(values: ArrayLike<number>, n: number, taps: number, c
   for (let o = 0; o < n; o++) {
     for (let tap = 0; tap < taps; tap++) {
       for (let channel = 0; channel < c; channel++) {
-        if (values[i++]! >= 0) out[byteOf(o, 0, tap, channel, 1, taps, bytes)]! |= 1 << (channel & 7);
+        if (values[i++] >= 0) out[byteOf(o, 0, tap, channel, 1, taps, bytes)] |= 1 << (channel & 7);
       }
     }
   }
@@ -35,7 +35,7 @@ export function unpackBlocks(data: Uint8Array, n: number, taps: number, c: numbe
   for (let o = 0; o < n; o++) {
     for (let tap = 0; tap < taps; tap++) {
       for (let channel = 0; channel < c; channel++) {
-        const byte = data[byteOf(o, plane, tap, channel, planes, taps, bytes)]!;
+        const byte = data[byteOf(o, plane, tap, channel, planes, taps, bytes)];
         out[i++] = (byte >> (channel & 7)) & 1 ? 1 : -1;
       }
     }

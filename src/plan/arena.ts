@@ -20,18 +20,18 @@ export interface Arena {
 
 export function placeBuffers(buffers: readonly Buffer[]): Arena {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const order = buffers.map((_, i) => i).sort((a, b) => buffers[b]!.bytes - buffers[a]!.bytes || a - b);
+  const order = buffers.map((_, i) => i).sort((a, b) => buffers[b].bytes - buffers[a].bytes || a - b);
   const placed: number[] = [];
   let bytes = 0;
   for (const i of order) {
-    const buffer = buffers[i]!;
+    const buffer = buffers[i];
     const rivals = placed
-      .filter((j) => buffers[j]!.first <= buffer.last && buffers[j]!.last >= buffer.first)
-      .sort((a, b) => offsets[a]! - offsets[b]!);
+      .filter((j) => buffers[j].first <= buffer.last && buffers[j].last >= buffer.first)
+      .sort((a, b) => offsets[a] - offsets[b]);
     let offset = 0;
     for (const j of rivals) {
-      if (offset + buffer.bytes <= offsets[j]!) break;
-      offset = Math.max(offset, roundUp(offsets[j]! + buffers[j]!.bytes, ALIGNMENT));
+      if (offset + buffer.bytes <= offsets[j]) break;
+      offset = Math.max(offset, roundUp(offsets[j] + buffers[j].bytes, ALIGNMENT));
     }
     offsets[i] = offset;
     placed.push(i);

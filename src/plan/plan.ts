@@ -106,11 +106,11 @@ export function planGraph(graph: Graph, options: PlanOptions): Plan {
 
   const lifetimes = tensorLifetimes(graph);
   const sizes = graph.tensors.map((tensor) => plainBytes(tensor.shape, tensor.encoding, tensor.bits));
-  const placed = placeBuffers(sizes.map((bytes, i) => ({ bytes: bytes * batch, ...lifetimes[i]! })));
+  const placed = placeBuffers(sizes.map((bytes, i) => ({ bytes: bytes * batch, ...lifetimes[i] })));
   const tensors = graph.tensors.map((tensor, i) => ({
     name: tensor.name,
-    address: arena + placed.offsets[i]!,
-    bytes: sizes[i]!,
+    address: arena + placed.offsets[i],
+    bytes: sizes[i],
   }));
 
   const scratch = arena + placed.bytes + roundUp(SLACK, ALIGNMENT);
@@ -142,7 +142,7 @@ export function planGraph(graph: Graph, options: PlanOptions): Plan {
 function tensorLifetimes(graph: Graph): { first: number; last: number }[] {
   const lifetimes = graph.tensors.map(() => ({ first: graph.nodes.length, last: -1 }));
   const touch = (tensor: number, step: number): void => {
-    const life = lifetimes[tensor]!;
+    const life = lifetimes[tensor];
     life.first = Math.min(life.first, step);
     life.last = Math.max(life.last, step);
   };
@@ -161,12 +161,12 @@ function planDense(
 ): { kernel: Step['kernel']; params: DenseParams; scratchBytes: number } {
   const { operator } = node;
   const { transform } = operator;
-  const weights = graph.constants[operator.weights]!;
+  const weights = graph.constants[operator.weights];
   const [n, k] = weights.shape as [number, number];
-  const input: Tensor = graph.tensors[node.inputs[0]!]!;
-  const source = tensors[node.inputs[0]!]!;
-  const target = tensors[node.outputs[0]!]!;
-  const address = (index: number | undefined): number => (index === undefined ? 0 : addressOf(graph.constants[index]!));
+  const input: Tensor = graph.tensors[node.inputs[0]];
+  const source = tensors[node.inputs[0]];
+  const target = tensors[node.outputs[0]];
+  const address = (index: number | undefined): number => (index === undefined ? 0 : addressOf(graph.constants[index]));
 
   const tableBytes = packedBytes(k) * 64;
   const rowBytes = 4 * roundUp(n, CHANNEL_BLOCK);

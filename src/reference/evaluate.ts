@@ -12,13 +12,19 @@ export type Values = Int32Array;
 /** Stored bytes or elements of one sample -> integers v. */
 export function decode(tensor: Tensor, data: ArrayLike<number>): Values {
   const count = elements(tensor.shape);
-  if (tensor.encoding !== 'centered') return Int32Array.from({ length: count }, (_, i) => data[i]!);
-  if (tensor.bits > 1) return Int32Array.from({ length: count }, (_, i) => 2 * data[i]! - (2 ** tensor.bits - 1));
+  if (tensor.encoding !== 'centered') return Int32Array.from({ length: count }, (_, i) => data[i]);
+  if (tensor.bits > 1) return Int32Array.from({ length: count }, (_, i) => 2 * data[i] - (2 ** tensor.bits - 1));
   const channels = tensor.shape.at(-1)!;
   const row = Math.ceil(channels / 8);
   const out = new Int32Array(count);
   for (let r = 0; r < count / channels; r++) {
-    out.set(unpackSigns(Uint8Array.from({ length: row }, (_, i) => data[r * row + i]!), channels), r * channels);
+    out.set(
+      unpackSigns(
+        Uint8Array.from({ length: row }, (_, i) => data[r * row + i]),
+        channels,
+      ),
+      r * channels,
+    );
   }
   return out;
 }
@@ -41,11 +47,11 @@ export function encode(tensor: Tensor, values: Values): Uint8Array | Int32Array 
  */
 export function evaluate(graph: Graph, inputs: readonly ArrayLike<number>[]): (Uint8Array | Int32Array)[] {
   const values = new Map<number, Values>();
-  graph.inputs.forEach((index, i) => values.set(index, decode(graph.tensors[index]!, inputs[i]!)));
+  graph.inputs.forEach((index, i) => values.set(index, decode(graph.tensors[index], inputs[i])));
   for (const node of graph.nodes) {
-    values.set(node.outputs[0]!, dense(graph, node.operator, values.get(node.inputs[0]!)!));
+    values.set(node.outputs[0], dense(graph, node.operator, values.get(node.inputs[0])!));
   }
-  return graph.outputs.map((index) => encode(graph.tensors[index]!, values.get(index)!));
+  return graph.outputs.map((index) => encode(graph.tensors[index], values.get(index)!));
 }
 
 /** Int32 elements of a plain constant. */
@@ -54,24 +60,24 @@ function int32s(constant: Constant): Int32Array {
 }
 
 function dense(graph: Graph, operator: Dense, input: Values): Values {
-  const constant = graph.constants[operator.weights]!;
+  const constant = graph.constants[operator.weights];
   const [n, k] = constant.shape as [number, number];
   const weights = unpackBlocks(constant.data, n, 1, k);
   const out = new Int32Array(n);
   for (let o = 0; o < n; o++) {
     let sum = 0;
-    for (let i = 0; i < k; i++) sum += input[i]! * weights[o * k + i]!;
+    for (let i = 0; i < k; i++) sum += input[i] * weights[o * k + i];
     out[o] = sum;
   }
   const { transform } = operator;
   if (transform?.kind === 'threshold') {
-    const thresholds = int32s(graph.constants[transform.thresholds]!);
-    return out.map((sum, o) => (sum >= thresholds[o]! ? 1 : -1));
+    const thresholds = int32s(graph.constants[transform.thresholds]);
+    return out.map((sum, o) => (sum >= thresholds[o] ? 1 : -1));
   }
   if (transform?.kind === 'integerAffine') {
-    const multipliers = int32s(graph.constants[transform.multipliers]!);
-    const biases = int32s(graph.constants[transform.biases]!);
-    return out.map((sum, o) => (Math.imul(sum, multipliers[o]!) + biases[o]!) | 0);
+    const multipliers = int32s(graph.constants[transform.multipliers]);
+    const biases = int32s(graph.constants[transform.biases]);
+    return out.map((sum, o) => (Math.imul(sum, multipliers[o]) + biases[o]) | 0);
   }
   return out;
 }

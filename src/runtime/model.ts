@@ -69,8 +69,8 @@ export class Model {
       return (samples: number): void => run(block, samples);
     });
     const port = (index: number): Port => {
-      const tensor: Tensor = graph.tensors[index]!;
-      const { address, bytes } = plan.tensors[index]!;
+      const tensor: Tensor = graph.tensors[index];
+      const { address, bytes } = plan.tensors[index];
       const type = ARRAYS[tensor.encoding] as ArrayType & { readonly BYTES_PER_ELEMENT: number };
       const length = bytes / type.BYTES_PER_ELEMENT;
       const { name, shape, encoding, bits, scale } = tensor;
@@ -113,17 +113,17 @@ export class Model {
    * @returns the number of samples
    */
   runInto(input: TensorData | TensorMap, output: TensorData | TensorMap): number {
-    for (let i = 0; i < this.#out.length; i++) check(this.#out[i]!, pick(this.#out, i, output, 'output'), 'output');
+    for (let i = 0; i < this.#out.length; i++) check(this.#out[i], pick(this.#out, i, output, 'output'), 'output');
     const samples = this.#samplesOf(input);
     for (let i = 0; i < this.#out.length; i++) {
-      const port = this.#out[i]!;
+      const port = this.#out[i];
       const given = pick(this.#out, i, output, 'output');
       if (given.length !== port.length * samples) failLength(port, given.length, 'output', samples);
     }
     this.#execute(input, samples);
     for (let i = 0; i < this.#out.length; i++) {
       const target = pick(this.#out, i, output, 'output');
-      const { view } = this.#out[i]!;
+      const { view } = this.#out[i];
       // A loop and not set(view.subarray(...)): that would allocate the view.
       for (let j = 0; j < target.length; j++) target[j] = view[j]!;
     }
@@ -146,11 +146,12 @@ export class Model {
     if (this.#steps === undefined) throw new InputError(`model "${this.name}" expected to be loaded, got disposed`);
     let samples = 0;
     for (let i = 0; i < this.#in.length; i++) {
-      const port = this.#in[i]!;
+      const port = this.#in[i];
       const given = pick(this.#in, i, input, 'input');
       check(port, given, 'input');
       const count = given.length / port.length;
-      if (!(Number.isInteger(count) && count >= 1 && count <= this.batch)) failLength(port, given.length, 'input', this.batch);
+      if (!(Number.isInteger(count) && count >= 1 && count <= this.batch))
+        failLength(port, given.length, 'input', this.batch);
       if (i > 0 && count !== samples) {
         throw new InputError(`input "${port.name}" expected ${samples} samples like the others, got ${count}`);
       }
@@ -160,17 +161,19 @@ export class Model {
   }
 
   #execute(input: TensorData | TensorMap, samples: number): void {
-    for (let i = 0; i < this.#in.length; i++) this.#in[i]!.view.set(pick(this.#in, i, input, 'input'));
+    for (let i = 0; i < this.#in.length; i++) this.#in[i].view.set(pick(this.#in, i, input, 'input'));
     const steps = this.#steps!;
-    for (let i = 0; i < steps.length; i++) steps[i]!(samples);
+    for (let i = 0; i < steps.length; i++) steps[i](samples);
   }
 }
 
 function pick(ports: readonly Port[], i: number, given: TensorData | TensorMap, role: string): TensorData {
-  const port = ports[i]!;
+  const port = ports[i];
   if (ArrayBuffer.isView(given)) {
-    if (ports.length === 1) return given as TensorData;
-    throw new InputError(`${role} expected an object with ${ports.map((p) => `"${p.name}"`).join(', ')}, got one array`);
+    if (ports.length === 1) return given;
+    throw new InputError(
+      `${role} expected an object with ${ports.map((p) => `"${p.name}"`).join(', ')}, got one array`,
+    );
   }
   const found = typeof given === 'object' && given !== null ? given[port.name] : undefined;
   if (found !== undefined) return found;
@@ -184,8 +187,11 @@ function check(port: Port, given: TensorData, role: string): void {
     const tag = Object.prototype.toString.call(given);
     const clamped = tag === '[object Uint8ClampedArray]' && port.view instanceof Uint8Array;
     if (!clamped && tag !== Object.prototype.toString.call(port.view)) {
-      const hint = port.view instanceof Uint8Array && given instanceof Float32Array ? `; this input takes ${meaning(port)}` : '';
-      throw new InputError(`${role} "${port.name}" expected ${port.view.constructor.name}, got ${tag.slice(8, -1)}${hint}`);
+      const hint =
+        port.view instanceof Uint8Array && given instanceof Float32Array ? `; this input takes ${meaning(port)}` : '';
+      throw new InputError(
+        `${role} "${port.name}" expected ${port.view.constructor.name}, got ${tag.slice(8, -1)}${hint}`,
+      );
     }
   }
 }

@@ -38,19 +38,19 @@ export interface Summary {
 export function summarize(graph: Graph, fileBytes: number, memory: Memory): Summary {
   const counted = new Set<number>();
   const layers = graph.nodes.map((node): LayerSummary => {
-    const weights = graph.constants[node.operator.weights]!;
+    const weights = graph.constants[node.operator.weights];
     const [n] = weights.shape as [number];
     const count = elements(weights.shape);
     let inFile = 0;
     for (const index of constantsOf(node.operator)) {
       // A constant that two layers share is counted with the first: it stands in the file once.
-      if (!counted.has(index)) inFile += graph.constants[index]!.data.length;
+      if (!counted.has(index)) inFile += graph.constants[index].data.length;
       counted.add(index);
     }
     return {
       name: node.name,
       operator: node.operator.kind,
-      output: graph.tensors[node.outputs[0]!]!.shape,
+      output: graph.tensors[node.outputs[0]].shape,
       weights: count,
       weightBits: weights.bits,
       macs: count,

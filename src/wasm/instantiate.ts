@@ -31,7 +31,8 @@ function isResponse(source: unknown): source is Response {
 export async function compile(source: ModuleSource | Promise<ModuleSource>): Promise<WebAssembly.Module> {
   const given = await source;
   if (isResponse(given)) {
-    if (!given.ok) throw new UnsupportedError(`kernels: expected the .wasm file at ${given.url}, got HTTP ${given.status}`);
+    if (!given.ok)
+      throw new UnsupportedError(`kernels: expected the .wasm file at ${given.url}, got HTTP ${given.status}`);
     // Not compileStreaming: it refuses servers that send another MIME type, and a few KB gain nothing from it.
     return WebAssembly.compile(await given.arrayBuffer());
   }

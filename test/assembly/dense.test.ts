@@ -13,13 +13,13 @@ import { denseNetwork, randomInput } from '../helpers/graphs.js';
 async function compare(graph: Graph, samples: number, seed: number, input = randomInput(graph, samples, seed)): Promise<void> {
   const file = writeModel(graph);
   const size = input.length / samples;
-  const expected = Array.from({ length: samples }, (_, i) => evaluate(graph, [input.slice(i * size, (i + 1) * size)])[0]!);
+  const expected = Array.from({ length: samples }, (_, i) => evaluate(graph, [input.slice(i * size, (i + 1) * size)])[0]);
   for (const build of builds) {
     const model = await loadBytes(file, { build, batch: samples }, kernelBytes);
-    const name = model.outputs[0]!.name;
-    const got = model.run(input)[name]!;
+    const name = model.outputs[0].name;
+    const got = model.run(input)[name];
     expected.forEach((row, i) => {
-      const label = `${build} build, ${graph.name}, sample ${i} of ${samples}, input ${graph.tensors[0]!.shape[0]}`;
+      const label = `${build} build, ${graph.name}, sample ${i} of ${samples}, input ${graph.tensors[0].shape[0]}`;
       assert.equal([...got.slice(i * row.length, (i + 1) * row.length)], [...row], label);
     });
     model.dispose();
@@ -58,13 +58,13 @@ test('dense_bits counts past 8-bit and 16-bit counters', async () => {
   for (const k of [31 * 8, 31 * 8 + 1, 30 * 8, 240, 241, 65535, 65536, 65537, 65536 + 30720, 256 * 240 + 24, 200003]) {
     const graph = denseNetwork({ seed: k, inputBits: 1, inputs: k, widths: [3], last: 'none' });
     const opposite = new Uint8Array(5 * Math.ceil(k / 8));
-    const weights = graph.constants[0]!;
+    const weights = graph.constants[0];
     weights.data.forEach((_, i) => {
       const channels = Math.min(8, k - 8 * Math.floor(i / 16));
       weights.data[i] = i % 16 < 3 ? (1 << channels) - 1 : 0;
     });
     await compare(graph, 5, k, opposite);
-    assert.is(evaluate(graph, [opposite.subarray(0, Math.ceil(k / 8))])[0]![0], -k);
+    assert.is(evaluate(graph, [opposite.subarray(0, Math.ceil(k / 8))])[0][0], -k);
   }
 });
 
@@ -72,14 +72,14 @@ test('dense_u8 sums past 8-bit and 16-bit counters', async () => {
   for (const k of [16, 17, 4096, 4097, 4368, 8192, 8193, 65537]) {
     for (const byte of [0, 255]) {
       const graph = denseNetwork({ seed: k, inputBits: 8, inputs: k, widths: [3], last: 'none' });
-      const weights = graph.constants[0]!;
+      const weights = graph.constants[0];
       weights.data.forEach((_, i) => {
         const channels = Math.min(8, k - 8 * Math.floor(i / 16));
         weights.data[i] = i % 16 < 3 && byte === 0 ? (1 << channels) - 1 : 0;
       });
       const input = new Uint8Array(k).fill(byte);
       await compare(graph, 1, k, input);
-      assert.is(evaluate(graph, [input])[0]![0], -255 * k);
+      assert.is(evaluate(graph, [input])[0][0], -255 * k);
     }
   }
 });
@@ -88,19 +88,19 @@ test('dense kernels answer +1 at the threshold and -1 just below', async () => {
   for (const inputBits of [1, 8]) {
     const base = denseNetwork({ seed: 5, inputBits, inputs: 77, widths: [40], last: 'none' });
     const input = randomInput(base, 1, 6);
-    const sums = evaluate(base, [input])[0]!;
+    const sums = evaluate(base, [input])[0];
     for (const offset of [0, 1]) {
       const graph = denseNetwork({ seed: 5, inputBits, inputs: 77, widths: [40], last: 'threshold' });
       const thresholds = graph.constants.findIndex((constant) => constant.name.endsWith('thresholds'));
       const tied = Int32Array.from(sums, (sum) => sum + offset);
-      const weights = base.constants[0]!;
+      const weights = base.constants[0];
       const constants = graph.constants.map((constant, i) => {
         if (i === thresholds) return { ...constant, data: new Uint8Array(tied.buffer) };
         return { ...constant, data: weights.data };
       });
       const tiedGraph = { ...graph, constants };
       await compare(tiedGraph, 1, 6, input);
-      assert.equal([...evaluate(tiedGraph, [input])[0]!], Array<number>(5).fill(offset === 0 ? 255 : 0));
+      assert.equal([...evaluate(tiedGraph, [input])[0]], Array<number>(5).fill(offset === 0 ? 255 : 0));
     }
   }
 });

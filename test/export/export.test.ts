@@ -16,15 +16,15 @@ test('foldToThresholds compares as the float formula does, at every accumulator'
   const scale = Float32Array.from({ length: 200 }, () => (random(2001) - 1000) / 512);
   const shift = Float32Array.from({ length: 200 }, () => (random(2001) - 1000) / 16);
   // Ties: shift is a multiple of scale. Then scales of 0, and thresholds out of reach.
-  for (let i = 0; i < 50; i++) shift[i] = -scale[i]! * (random(2 * bound) - bound);
+  for (let i = 0; i < 50; i++) shift[i] = -scale[i] * (random(2 * bound) - bound);
   scale.fill(0, 50, 60);
   shift.fill(0, 55, 58);
   scale.fill(1e-30, 60, 65);
   const { thresholds, flipped } = foldToThresholds({ scale, shift }, bound, 'layer');
   for (let n = 0; n < scale.length; n++) {
     for (let a = -bound; a <= bound; a++) {
-      const bit = (flipped[n] ? -a : a) >= thresholds[n]! ? 1 : -1;
-      assert.is(bit, sign(scale[n]! * a + shift[n]!), `channel ${n}: ${scale[n]} * ${a} + ${shift[n]}`);
+      const bit = (flipped[n] ? -a : a) >= thresholds[n] ? 1 : -1;
+      assert.is(bit, sign(Math.fround(scale[n] * a) + shift[n]), `channel ${n}: ${scale[n]} * ${a} + ${shift[n]}`);
     }
   }
 });
@@ -36,14 +36,14 @@ test('foldToScores stays within 32 bits and within half a unit per term', () => 
   assert.is(Math.log2(scale) % 1, 0);
   for (let n = 0; n < 3; n++) {
     for (const a of [-bound, -1, 0, 1, bound]) {
-      const integer = a * multipliers[n]! + biases[n]!;
+      const integer = a * multipliers[n] + biases[n];
       assert.ok(Math.abs(integer) < 2 ** 31);
-      const error = Math.abs(integer * scale - (affine.scale[n]! * a + affine.shift[n]!));
+      const error = Math.abs(integer * scale - (affine.scale[n] * a + affine.shift[n]));
       assert.ok(error <= scale * (Math.abs(a) / 2 + 1), `channel ${n}, accumulator ${a}: off by ${error}`);
     }
   }
   // One bit less would do: nothing is given away.
-  assert.ok(Math.abs(bound * multipliers[1]!) + Math.abs(biases[1]!) >= 2 ** 29);
+  assert.ok(Math.abs(bound * multipliers[1]) + Math.abs(biases[1]) >= 2 ** 29);
 });
 
 function layer(name: string, inputs: number, outputs: number, activation: 'sign' | 'none', seed: number): TrainedDense {
@@ -99,9 +99,9 @@ function evaluateFloat(bytes: Uint8Array): number[] {
     const { scale, shift } = foldBatchNorm(norm);
     values = Array.from({ length: outputs }, (_, o) => {
       let sum = 0;
-      for (let i = 0; i < inputs; i++) sum += values[i]! * sign(weights[o * inputs + i]!);
-      const y = scale[o]! * sum + shift[o]!;
-      return activation === 'sign' ? sign(y) : y;
+      for (let i = 0; i < inputs; i++) sum += values[i] * sign(weights[o * inputs + i]);
+      const y = scale[o] * sum + shift[o];
+      return activation === 'sign' ? sign(Math.fround(scale[o] * sum) + shift[o]) : y;
     });
   }
   return values;
@@ -114,8 +114,10 @@ test('exportNetwork gives the float network, with negative gamma and weights of 
   let largest = 0;
   for (let i = 0; i < 200; i++) {
     const bytes = Uint8Array.from({ length: 30 }, () => random(256));
-    const scores = evaluate(graph, [bytes])[0]!;
-    evaluateFloat(bytes).forEach((expected, n) => (largest = Math.max(largest, Math.abs(scores[n]! * scale - expected))));
+    const scores = evaluate(graph, [bytes])[0];
+    evaluateFloat(bytes).forEach(
+      (expected, n) => (largest = Math.max(largest, Math.abs(scores[n] * scale - expected))),
+    );
   }
   console.log(`  largest difference of a score: ${largest}, scale ${scale}`);
   assert.ok(largest <= scale * 13, `${largest}`);
@@ -130,10 +132,16 @@ test('exportNetwork gives a graph that can be written, with the training record'
 
 test('exportNetwork refuses what has no integer form, by layer', () => {
   const [first, second, last] = network.layers as [TrainedDense, TrainedDense, TrainedDense];
-  const broken = (layers: TrainedDense[]): (() => unknown) => () => exportNetwork({ ...network, layers });
+  const broken =
+    (layers: TrainedDense[]): (() => unknown) =>
+    () =>
+      exportNetwork({ ...network, layers });
   const gamma = Float32Array.from(first.norm.gamma);
   gamma[3] = NaN;
-  assert.throws(broken([{ ...first, norm: { ...first.norm, gamma } }, second, last]), /layer "hidden1" channel 3 expected a finite/);
+  assert.throws(
+    broken([{ ...first, norm: { ...first.norm, gamma } }, second, last]),
+    /layer "hidden1" channel 3 expected a finite/,
+  );
   assert.throws(broken([first, last]), /layer "last" expected 19 inputs, got 24/);
   assert.throws(broken([first, second]), /layer "hidden2" expected activation none, got sign/);
   assert.throws(broken([{ ...first, weights: new Float32Array(3) }, second, last]), /expected 570 weights, got 3/);
@@ -143,7 +151,8 @@ test('checkAgreement names the first sample that differs', () => {
   checkAgreement([1, 2, 3], [1, 2, 3]);
   assert.throws(
     () => checkAgreement([1, 2, 3, 4], [1, 7, 3, 5]),
-    (error: Error) => error instanceof ExportError && /2 of 4 samples that differ; sample 1: trainer 2, file 7/.test(error.message),
+    (error: Error) =>
+      error instanceof ExportError && /2 of 4 samples that differ; sample 1: trainer 2, file 7/.test(error.message),
   );
 });
 

@@ -51,7 +51,12 @@ export function denseNetwork({ seed, inputBits, inputs, widths, last = 'integerA
       bits: bits ? 1 : 0,
       scale: 1,
     });
-    nodes.push({ name, operator: { kind: 'dense', weights: constants.length - 1, transform }, inputs: [i], outputs: [i + 1] });
+    nodes.push({
+      name,
+      operator: { kind: 'dense', weights: constants.length - 1, transform },
+      inputs: [i],
+      outputs: [i + 1],
+    });
     k = n;
     unit = 1;
   });
@@ -69,8 +74,8 @@ export function denseNetwork({ seed, inputBits, inputs, widths, last = 'integerA
 /** Random stored data of `samples` samples of the graph's first input; bits behind the last channel are 0. */
 export function randomInput(graph: Graph, samples: number, seed: number): Uint8Array {
   const random = randomInts(seed);
-  const { bits, shape } = graph.tensors[graph.inputs[0]!]!;
-  const channels = shape[0]!;
+  const { bits, shape } = graph.tensors[graph.inputs[0]];
+  const channels = shape[0];
   if (bits === 8) return Uint8Array.from({ length: samples * channels }, () => random(256));
   const row = Math.ceil(channels / 8);
   const tail = channels % 8 === 0 ? 255 : (1 << (channels % 8)) - 1;

@@ -82,10 +82,10 @@ test('no single damaged byte does more than throw a ModelFormatError, or give a 
   for (let at = 0; at < file.length; at++) {
     for (const flip of flips) {
       const damaged = file.slice();
-      damaged[at]! ^= flip;
+      damaged[at] ^= flip;
       try {
         const model = await loadBytes(damaged, { build: 'simd', limits: { bytes: 1 << 20 } }, kernelBytes);
-        model.run(new Uint8Array(model.inputs[0]!.length));
+        model.run(new Uint8Array(model.inputs[0].length));
         model.dispose();
         ran++;
       } catch (error) {
@@ -104,19 +104,37 @@ function changed(change: (graph: { -readonly [K in keyof Graph]: Graph[K] }) => 
 }
 
 test('writeModel names the place, the expectation and what came', () => {
-  const node = network.nodes[0]!;
-  const tensor = network.tensors[0]!;
+  const node = network.nodes[0];
+  const tensor = network.tensors[0];
   const cases: [Graph, RegExp][] = [
     [changed((g) => (g.name = '')), /"model\.name" expected 1 to 256 bytes of text, got 0 bytes/],
     [changed((g) => (g.inputs = [])), /"model\.inputs" expected at least one tensor, got none/],
     [changed((g) => (g.outputs = [2, 2])), /"model\.outputs\[1\]" expected a tensor named once, got "scores" again/],
     [changed((g) => (g.outputs = [9])), /"model\.outputs\[0\]" expected an index below 3 tensors, got 9/],
-    [changed((g) => (g.nodes = [...g.nodes].reverse())), /"model\.nodes\[0\]\.inputs\[0\]" expected a tensor that is written before, got "dense1\/signs"/],
-    [changed((g) => (g.nodes = [node, node])), /"model\.nodes\[1\]\.name" expected a name used once, got "dense1" again/],
-    [changed((g) => (g.tensors = [{ ...tensor, shape: [31] }, ...g.tensors.slice(1)])), /expected 30 elements, as the weights have, got "input": centered 8-bit \[31\]/],
-    [changed((g) => (g.tensors = [{ ...tensor, bits: 9 }, ...g.tensors.slice(1)])), /"model\.tensors\[0\]\.bits" expected 1 to 8 with centered, got 9/],
-    [changed((g) => (g.tensors = [{ ...tensor, scale: NaN }, ...g.tensors.slice(1)])), /expected a finite number above 0, got NaN/],
-    [changed((g) => (g.tensors = [{ ...tensor, shape: [2 ** 30, 2 ** 30] }, ...g.tensors.slice(1)])), /expected at most 1073741824 bytes/],
+    [
+      changed((g) => (g.nodes = [...g.nodes].reverse())),
+      /"model\.nodes\[0\]\.inputs\[0\]" expected a tensor that is written before, got "dense1\/signs"/,
+    ],
+    [
+      changed((g) => (g.nodes = [node, node])),
+      /"model\.nodes\[1\]\.name" expected a name used once, got "dense1" again/,
+    ],
+    [
+      changed((g) => (g.tensors = [{ ...tensor, shape: [31] }, ...g.tensors.slice(1)])),
+      /expected 30 elements, as the weights have, got "input": centered 8-bit \[31\]/,
+    ],
+    [
+      changed((g) => (g.tensors = [{ ...tensor, bits: 9 }, ...g.tensors.slice(1)])),
+      /"model\.tensors\[0\]\.bits" expected 1 to 8 with centered, got 9/,
+    ],
+    [
+      changed((g) => (g.tensors = [{ ...tensor, scale: NaN }, ...g.tensors.slice(1)])),
+      /expected a finite number above 0, got NaN/,
+    ],
+    [
+      changed((g) => (g.tensors = [{ ...tensor, shape: [2 ** 30, 2 ** 30] }, ...g.tensors.slice(1)])),
+      /expected at most 1073741824 bytes/,
+    ],
   ];
   for (const [graph, pattern] of cases) {
     assert.throws(
@@ -141,12 +159,16 @@ test('layout.ts has the tables and fields of schema/qnn.fbs, in order', () => {
   const schema = readFileSync('schema/qnn.fbs', 'utf8').replace(/\/\/.*$/gm, '');
   const tables: Record<string, string[]> = {};
   for (const [, name, body] of schema.matchAll(/table (\w+) \{([^}]*)\}/g)) {
-    tables[name!] = [...body!.matchAll(/(\w+)\s*:/g)].map((match) => match[1]!).filter((field) => field !== 'force_align');
+    tables[name] = [...body.matchAll(/(\w+)\s*:/g)].map((match) => match[1]).filter((field) => field !== 'force_align');
   }
   assert.equal(Object.fromEntries(Object.entries(TABLES).map(([name, fields]) => [name, Object.keys(fields)])), tables);
   for (const [, name, members] of schema.matchAll(/union (\w+) \{([^}]*)\}/g)) {
-    const field = Object.values(TABLES).flatMap((fields) => fields[name!.toLowerCase()] ?? [])[0];
-    assert.equal(field?.kind === 'union' && field.members, members!.split(',').map((member) => member.trim()), name);
+    const field = Object.values(TABLES).flatMap((fields) => fields[name.toLowerCase()] ?? [])[0];
+    assert.equal(
+      field?.kind === 'union' && field.members,
+      members.split(',').map((member) => member.trim()),
+      name,
+    );
   }
 });
 

@@ -63,7 +63,10 @@ test('verify refuses vector lengths that run out of the file or overflow', () =>
     const view = new DataView(damaged.buffer);
     const field = rootField(damaged, TENSORS);
     view.setUint32(field + view.getUint32(field, true), length, true);
-    assert.throws(() => verify(damaged), (error: Error) => error instanceof ModelFormatError && /model\.tensors/.test(error.message));
+    assert.throws(
+      () => verify(damaged),
+      (error: Error) => error instanceof ModelFormatError && /model\.tensors/.test(error.message),
+    );
   }
 });
 

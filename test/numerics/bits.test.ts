@@ -34,12 +34,20 @@ test('packBlocks places output 17, tap 1, channel 9 where the schema says', () =
   const data = packBlocks(values, n, taps, c);
   // [N/16][plane][tap][C/8][16]: block 1, tap 1, byte 1, lane 1, bit 1
   const at = 1 * taps * 2 * 16 + 1 * 2 * 16 + 1 * 16 + 1;
-  assert.equal([...data.entries()].filter(([, byte]) => byte !== 0), [[at, 2]]);
+  assert.equal(
+    [...data.entries()].filter(([, byte]) => byte !== 0),
+    [[at, 2]],
+  );
 });
 
 test('unpackBlocks inverts packBlocks', () => {
   const random = randomInts(4);
-  for (const [n, taps, c] of [[1, 1, 1], [16, 1, 8], [17, 9, 3], [33, 4, 17]] as const) {
+  for (const [n, taps, c] of [
+    [1, 1, 1],
+    [16, 1, 8],
+    [17, 9, 3],
+    [33, 4, 17],
+  ] as const) {
     const values = Int8Array.from({ length: n * taps * c }, () => (random(2) ? 1 : -1));
     assert.equal(unpackBlocks(packBlocks(values, n, taps, c), n, taps, c), values);
   }

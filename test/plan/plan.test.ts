@@ -23,11 +23,11 @@ test('placeBuffers never lets two live buffers overlap', () => {
     });
     const { offsets, bytes } = placeBuffers(buffers);
     buffers.forEach((a, i) => {
-      assert.is(offsets[i]! % 16, 0);
-      assert.ok(offsets[i]! + a.bytes <= bytes);
+      assert.is(offsets[i] % 16, 0);
+      assert.ok(offsets[i] + a.bytes <= bytes);
       buffers.forEach((b, j) => {
         if (j <= i || a.last < b.first || b.last < a.first) return;
-        assert.ok(offsets[i]! + a.bytes <= offsets[j]! || offsets[j]! + b.bytes <= offsets[i]!, `round ${round}`);
+        assert.ok(offsets[i] + a.bytes <= offsets[j] || offsets[j] + b.bytes <= offsets[i], `round ${round}`);
       });
     });
   }
@@ -35,7 +35,12 @@ test('placeBuffers never lets two live buffers overlap', () => {
 
 test('planGraph gives a plan that can be read whole', () => {
   const graph = denseNetwork({ seed: 1, inputBits: 8, inputs: 20, widths: [17, 3] });
-  const plan = planGraph(graph, { base: 1000, batch: 2, fileBytes: 500, constantOffset: (c) => graph.constants.indexOf(c) * 16 });
+  const plan = planGraph(graph, {
+    base: 1000,
+    batch: 2,
+    fileBytes: 500,
+    constantOffset: (c) => graph.constants.indexOf(c) * 16,
+  });
   const blocks = 1584;
   const arena = blocks + 2 * 48;
   assert.equal(plan, {

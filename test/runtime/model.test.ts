@@ -22,13 +22,13 @@ test('run takes the array alone or by name and leaves it as it was', async () =>
   const named = model.run({ input });
   assert.equal(Object.keys(alone), ['scores']);
   assert.equal(alone, named);
-  assert.equal([...alone['scores']!], [...evaluate(graph, [input])[0]!]);
+  assert.equal([...alone['scores']], [...evaluate(graph, [input])[0]]);
   assert.equal(input, before);
 });
 
 test('run gives fresh arrays', async () => {
   const model = await make();
-  const first = model.run(randomInput(graph, 1, 1))['scores']!;
+  const first = model.run(randomInput(graph, 1, 1))['scores'];
   const copy = first.slice();
   model.run(randomInput(graph, 1, 2));
   assert.equal(first, copy);
@@ -47,7 +47,7 @@ test('run accepts views at any offset, and Uint8ClampedArray of a canvas', async
 test('run takes 1 to batch samples', async () => {
   const model = await make(5);
   const input = randomInput(graph, 5, 4);
-  const all = model.run(input)['scores']!;
+  const all = model.run(input)['scores'];
   for (let samples = 1; samples <= 5; samples++) {
     assert.equal(model.run(input.subarray(0, 50 * samples))['scores'], all.slice(0, 10 * samples));
   }
@@ -94,7 +94,10 @@ test('wrong inputs are refused with what was expected, and the model stays usabl
     [() => model.run({ image: input }), /input "input" expected an array of that name, got image/],
     [() => model.run(undefined as unknown as Uint8Array), /expected an array of that name, got undefined/],
     [() => model.run([1, 2] as unknown as Uint8Array), /expected an array of that name, got 0, 1/],
-    [() => model.runInto(input, new Int32Array(9)), /output "scores" expected length 10 \(\[10\]\) for 1 samples, got 9/],
+    [
+      () => model.runInto(input, new Int32Array(9)),
+      /output "scores" expected length 10 \(\[10\]\) for 1 samples, got 9/,
+    ],
     [() => model.runInto(input, new Float32Array(10)), /output "scores" expected Int32Array, got Float32Array/],
   ];
   for (const [act, pattern] of cases) {
@@ -122,13 +125,28 @@ test('summary adds up to the file, byte for byte', async () => {
   const model = await make();
   const { layers, structureBytes, fileBytes, float32Bytes, ratio, macs } = model.summary();
   assert.is(fileBytes, file.length);
-  assert.is(layers.reduce((sum, layer) => sum + layer.fileBytes, structureBytes), file.length);
-  assert.equal(layers.map((layer) => layer.weights), [50 * 33, 330]);
+  assert.is(
+    layers.reduce((sum, layer) => sum + layer.fileBytes, structureBytes),
+    file.length,
+  );
+  assert.equal(
+    layers.map((layer) => layer.weights),
+    [50 * 33, 330],
+  );
   // Weights, and 8 bytes of scale and shift per channel.
-  assert.equal(layers.map((layer) => layer.float32Bytes), [4 * 50 * 33 + 8 * 33, 4 * 330 + 80]);
-  assert.equal(layers.map((layer) => layer.packedBytes), [Math.ceil(1650 / 8), Math.ceil(330 / 8)]);
+  assert.equal(
+    layers.map((layer) => layer.float32Bytes),
+    [4 * 50 * 33 + 8 * 33, 4 * 330 + 80],
+  );
+  assert.equal(
+    layers.map((layer) => layer.packedBytes),
+    [Math.ceil(1650 / 8), Math.ceil(330 / 8)],
+  );
   // 50 inputs are 7 bytes, 33 outputs 48 channels of blocks; 33 thresholds. Then 33 inputs, 10 outputs; 2 x 10 values.
-  assert.equal(layers.map((layer) => layer.fileBytes), [48 * 7 + 4 * 33, 16 * 5 + 8 * 10]);
+  assert.equal(
+    layers.map((layer) => layer.fileBytes),
+    [48 * 7 + 4 * 33, 16 * 5 + 8 * 10],
+  );
   assert.is(macs, 1980);
   assert.is(ratio, float32Bytes / fileBytes);
 });
@@ -145,10 +163,16 @@ test('load refuses options that make no sense', async () => {
   };
   await failing(() => make(0), /"batch" expected 1 to 65536, got 0/);
   await failing(() => make(1.5), /"batch" expected 1 to 65536, got 1\.5/);
-  await failing(() => loadBytes(file, { build: 'fast' as 'simd' }, kernelBytes), /"build" expected scalar, simd, relaxed, got fast/);
+  await failing(
+    () => loadBytes(file, { build: 'fast' as 'simd' }, kernelBytes),
+    /"build" expected scalar, simd, relaxed, got fast/,
+  );
   await failing(() => loadBytes(file, { limits: { bytes: 100 } }, kernelBytes), /expected at most 100 bytes/);
   await failing(() => loadBytes(file, { limits: { count: 1 } }, kernelBytes), /expected at most 1, got/);
-  await failing(() => load(42 as unknown as string), /"source" expected bytes, a path, a URL or a Response, got number/);
+  await failing(
+    () => load(42 as unknown as string),
+    /"source" expected bytes, a path, a URL or a Response, got number/,
+  );
 });
 
 test('load takes the kernels from the caller', async () => {
@@ -156,7 +180,7 @@ test('load takes the kernels from the caller', async () => {
   const model = await loadBytes(file, { module: Promise.resolve(module) }, () => assert.unreachable() as never);
   assert.is(model.build, 'custom');
   const input = randomInput(graph, 1, 10);
-  assert.equal([...model.run(input)['scores']!], [...evaluate(graph, [input])[0]!]);
+  assert.equal([...model.run(input)['scores']], [...evaluate(graph, [input])[0]]);
 });
 
 test.run();

@@ -1,0 +1,42 @@
+// Side by side in one process: every contender of a work takes a turn in each round, so that what disturbs the machine
+// disturbs all of them. Ratios are of best times and of median times.
+
+const now = () => performance.now();
+
+/** Runs `work` `times` times and returns milliseconds a run. */
+async function time(work, times) {
+  const start = now();
+  for (let i = 0; i < times; i++) {
+    const pending = work();
+    if (pending instanceof Promise) await pending;
+  }
+  return (now() - start) / times;
+}
+
+/**
+ * @param contenders { name: function that runs once }
+ * @param options rounds, warmMs: how long each warms up, roundMs: how long a turn takes at least
+ * @returns { name: { best, median } } in milliseconds
+ */
+export async function race(contenders, { rounds, warmMs, roundMs }) {
+  const entries = Object.entries(contenders).map(([name, work]) => ({ name, work, times: 1, samples: [] }));
+  for (const entry of entries) {
+    const start = now();
+    let runs = 0;
+    let last = 0;
+    while (runs < 2 || now() - start < warmMs) {
+      last = await time(entry.work, 1);
+      runs++;
+    }
+    entry.times = Math.max(1, Math.min(1000, Math.ceil(roundMs / last)));
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const entry of entries) entry.samples.push(await time(entry.work, entry.times));
+  }
+  return Object.fromEntries(
+    entries.map(({ name, samples }) => {
+      samples.sort((a, b) => a - b);
+      return [name, { best: samples[0], median: samples[samples.length >> 1] }];
+    }),
+  );
+}

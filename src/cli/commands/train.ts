@@ -1,0 +1,108 @@
+// bitlane train: data set -> trained network -> model file. The file is written last, when the exported network has answered
+// the whole test set in WebAssembly as the trainer did; whatever stops the command before leaves nothing behind.
+import { constants } from 'node:os';
+import { basename } from 'node:path';
+import { checkAgreement } from '../../export/agreement.js';
+import { exportNetwork } from '../../export/export.js';
+import { load } from '../../index.node.js';
+import { writeModel } from '../../model/write.js';
+import { loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
+import { checkAdapter } from '../adapter.js';
+import { Classifier } from '../classifier.js';
+import { answerAll, BATCH } from '../evaluate.js';
+import { Interrupted, UsageError } from '../failure.js';
+import { checkFolder, checkTarget, writeWhole } from '../files.js';
+import { trainingProgress } from '../progress.js';
+import { count, duration } from '../text.js';
+
+export interface TrainCommandOptions {
+  readonly data: string;
+  readonly out: string;
+  readonly epochs?: number;
+  readonly seed: number;
+  readonly limit?: number;
+  readonly json?: boolean;
+}
+
+const RECIPES = { 'mnist-mlp': mnistMlp } as const satisfies Record<string, () => Recipe>;
+export type RecipeName = keyof typeof RECIPES;
+
+export async function train(recipeName: RecipeName, options: TrainCommandOptions): Promise<void> {
+  const { out, seed, limit } = options;
+  const recipe = RECIPES[recipeName]();
+  const epochs = options.epochs ?? recipe.epochs;
+  if (limit !== undefined && limit < recipe.batchSize) {
+    throw new UsageError(`option --limit expected at least one batch, ${recipe.batchSize} samples, got ${limit}`);
+  }
+  await checkFolder(options.data, 'data folder');
+  await checkTarget(out);
+  const { signal, stopIfAborted, release } = interruptible();
+  const progress = trainingProgress(process.stderr, recipe.batchSize);
+  const start = performance.now();
+  try {
+    const data = await loadMnist(options.data);
+    checkAdapter();
+    stopIfAborted();
+    const result = await trainNetwork(recipe, data, {
+      epochs,
+      seed,
+      signal,
+      command: commandOf(recipeName, out, { epochs, seed, limit }),
+      onProgress: (state) => progress.update(state),
+      ...(limit !== undefined && { limit }),
+    }).finally(() => progress.stop());
+    const bytes = writeModel(exportNetwork(result.network));
+    const classifier = new Classifier(await load(bytes, { batch: BATCH }));
+    const { accuracy, samples, correct, predictions } = answerAll(classifier, data.test, data.inputShape);
+    checkAgreement(result.test.predictions, predictions);
+    stopIfAborted();
+    await writeWhole(out, bytes);
+    const seconds = (performance.now() - start) / 1000;
+    if (options.json) {
+      const { device, trainSamples } = result.network.record;
+      const run = { recipe: recipeName, epochs, seed, trainSamples, seconds, device };
+      console.log(JSON.stringify({ accuracy, samples, correct, file: out, bytes: bytes.length, ...run }));
+    } else {
+      const share = (100 * accuracy).toFixed(2);
+      console.log(
+        `${out}: ${count(bytes.length)} bytes, ${share} % of ${count(samples)} test samples right, ${duration(1000 * seconds)}`,
+      );
+    }
+  } catch (error) {
+    // Where the signal came while the trainer was at work, it ends with an error of its own.
+    stopIfAborted(error);
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+/** The first Ctrl-C (or SIGTERM) asks to stop, the second one is the system's. */
+function interruptible() {
+  const controller = new AbortController();
+  let received: 'SIGINT' | 'SIGTERM' = 'SIGINT';
+  const stop = (name: NodeJS.Signals): void => {
+    received = name === 'SIGTERM' ? 'SIGTERM' : 'SIGINT';
+    release();
+    controller.abort();
+  };
+  const release = (): void => {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const { signal } = controller;
+  const stopIfAborted = (cause?: unknown): void => {
+    if (!signal.aborted) return;
+    throw new Interrupted('stopped before the end; no file was written', constants.signals[received], { cause });
+  };
+  return { signal, stopIfAborted, release };
+}
+
+/** What the model file records: enough to make it again, without the folders of this machine. */
+function commandOf(recipe: string, out: string, options: Readonly<Record<string, number | undefined>>): string {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const flags = given.map(([name, value]) => `--${name} ${value}`);
+  return ['bitlane', 'train', recipe, '--data', 'DIR', '--out', basename(out), ...flags].join(' ');
+}

@@ -1,0 +1,140 @@
+// The command line: commands, options and help. What a command does is loaded only when it is asked for, so that --help and
+// mistakes answer at once.
+import { readFileSync } from 'node:fs';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { BUILDS } from '../wasm/builds.js';
+import type { DemoOptions } from './commands/demo.js';
+import type { EvalOptions } from './commands/eval.js';
+import type { InspectOptions } from './commands/inspect.js';
+import type { RunOptions } from './commands/run.js';
+import type { RecipeName, TrainCommandOptions } from './commands/train.js';
+import { printable } from './text.js';
+
+const INPUT_HELP = `
+An input is told by its content:
+  idx    images of the model's size, plain or gzipped; every image is one sample
+  PNG    of the model's size; colours become luma, 16 bits become 8, transparent pixels become black
+  raw    exactly the bytes of one sample, row by row
+
+Pixels are used as they stand in the file. A model trained on MNIST expects bright strokes (255) on a dark
+background (0): invert dark-on-bright scans before.
+
+Examples
+  bitlane run models/mnist-mlp.qnn models/digits/digit-7.png
+  bitlane run models/mnist-mlp.qnn models/digits/mnist-test-10.idx3-ubyte --json`;
+
+const DATA_HELP = `
+The folder holds the files of MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
+t10k-labels-idx1-ubyte, plain or with .gz. Evaluation reads the last two only.`;
+
+const TRAIN_HELP = `${DATA_HELP}
+
+Training runs on WebGPU: in Node, install the package "webgpu" beside bitlane. The file is written when the exported
+network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind.
+
+Example
+  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn`;
+
+/** The program `bitlane`. */
+export function createProgram(): Command {
+  const program = new Command('bitlane');
+  // Subcommands copy these settings, so they come first.
+  program
+    .description('Runs binarized and quantized neural networks from a flat file, and trains them.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .option('--debug', 'print the stack of an error')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('classify inputs and print the answer, the scores and the time of each')
+    .argument('<model>', 'model file (.qnn)')
+    .argument('<inputs...>', 'idx, PNG or raw files')
+    .option('--limit <n>', 'use at most n samples of each idx file', positive)
+    .addOption(buildOption())
+    .option('--json', 'print one line of JSON per sample')
+    .addHelpText('after', INPUT_HELP)
+    .action(async (model: string, inputs: string[], options: RunOptions) =>
+      (await import('./commands/run.js')).run(model, inputs, options),
+    );
+
+  program
+    .command('eval')
+    .description('measure the accuracy of a model on the MNIST test set')
+    .argument('<model>', 'model file (.qnn)')
+    .requiredOption('--data <folder>', 'folder of the data set')
+    .option('--limit <n>', 'use only the first n test samples', positive)
+    .addOption(buildOption())
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', DATA_HELP)
+    .action(async (model: string, options: EvalOptions) =>
+      (await import('./commands/eval.js')).evaluate(model, options),
+    );
+
+  program
+    .command('inspect')
+    .description('show the layers of a model, where its bytes go, and how it was trained')
+    .argument('<model>', 'model file (.qnn)')
+    .option('--json', 'print one line of JSON')
+    .action(async (model: string, options: InspectOptions) =>
+      (await import('./commands/inspect.js')).inspect(model, options),
+    );
+
+  program
+    .command('train')
+    .description('train a recipe on WebGPU and write the model file')
+    .addArgument(new Argument('<recipe>', 'what to train').choices(['mnist-mlp']))
+    .requiredOption('--data <folder>', 'folder of the data set')
+    .requiredOption('--out <file>', 'model file to write')
+    .option('--epochs <n>', "passes over the training set (default: the recipe's)", positive)
+    .option('--seed <n>', 'the same seed on the same device gives the same file', natural, 1)
+    .option('--limit <n>', 'use only the first n training samples', positive)
+    .option('--json', 'print one line of JSON at the end; progress goes to stderr')
+    .addHelpText('after', TRAIN_HELP)
+    .action(async (recipe: RecipeName, options: TrainCommandOptions) =>
+      (await import('./commands/train.js')).train(recipe, options),
+    );
+
+  program
+    .command('demo')
+    .description('classify ten handwritten digits that come with bitlane and draw them (npm start)')
+    .argument('[model]', 'model file (.qnn) to use instead of the one that comes with bitlane')
+    .addOption(buildOption())
+    .action(async (model: string | undefined, options: DemoOptions) =>
+      (await import('./commands/demo.js')).demo(model, options),
+    );
+
+  return program;
+}
+
+/** commander's message, which may be two lines that end with a full stop, as one. */
+function usageLine(text: string): string {
+  const message = printable(text.trim())
+    .replace(/^error:/, 'bitlane:')
+    .replace(/\.$/, '');
+  return `${message}; see --help\n`;
+}
+
+function buildOption(): Option {
+  return new Option('--build <name>', 'build of the kernels; all give equal answers')
+    .choices([...BUILDS, 'auto'])
+    .default('auto', 'auto: the fastest that runs here');
+}
+
+function integer(text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+}
+
+const positive = (text: string): number => integer(text, 1, 2 ** 31 - 1);
+const natural = (text: string): number => integer(text, 0, 2 ** 32 - 1);
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

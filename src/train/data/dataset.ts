@@ -1,0 +1,30 @@
+// A classification data set of byte samples in memory, as the trainer takes it.
+
+/** Samples and their classes. */
+export interface LabelledBytes {
+  readonly count: number;
+  /** count * product(inputShape) bytes, sample by sample. */
+  readonly samples: Uint8Array;
+  /** count class numbers, each below the number of class names. */
+  readonly labels: Uint8Array;
+}
+
+export interface Dataset {
+  readonly name: string;
+  /** Shape of one sample, without the batch; the last dimension counts channels. */
+  readonly inputShape: readonly number[];
+  /** Names of the classes, in the order of their numbers. */
+  readonly classes: readonly string[];
+  readonly train: LabelledBytes;
+  readonly test: LabelledBytes;
+}
+
+/** The samples from `start` up to `end`, as a view. */
+export function slice(data: LabelledBytes, start: number, end: number): LabelledBytes {
+  const features = data.samples.length / data.count;
+  return {
+    count: end - start,
+    samples: data.samples.subarray(start * features, end * features),
+    labels: data.labels.subarray(start, end),
+  };
+}

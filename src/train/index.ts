@@ -1,0 +1,16 @@
+// bitlane/train: trains binarized networks on WebGPU and hands over plain data for export.
+export { loadMnist, loadMnistSplit } from './data/mnist.js';
+export { parseIdx, type IdxArray } from './data/idx.js';
+export type { Dataset, LabelledBytes } from './data/dataset.js';
+export { openDevice, type TrainDevice } from './device.js';
+export type { DenseSpec, LayerSpec, WeightInit } from './model.js';
+export type { TrainedDense, TrainedLayer, TrainedNetwork, TrainingRecord } from './network.js';
+export { mnistMlp } from './recipes/mnist-mlp.js';
+export {
+  train,
+  type Recipe,
+  type TestAnswers,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+} from './trainer.js';

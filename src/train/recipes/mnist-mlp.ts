@@ -1,0 +1,22 @@
+// The binarized multilayer perceptron for MNIST: fully connected layers 784-512-512-10 with binary weights and sign
+// activations. The net of Courbariaux et al. 2016 has three layers of 4096 and trains for 1000 epochs; this one is sized
+// for minutes. Same layers, loss, optimizer and clipping.
+import type { Recipe } from '../trainer.js';
+
+/** `hidden` overrides the widths of the hidden layers. */
+export function mnistMlp(hidden: readonly number[] = [512, 512]): Recipe {
+  return {
+    name: 'mnist-mlp',
+    task: 'handwritten digits',
+    layers: (classes) => [
+      ...hidden.map((outputs, i) => ({ kind: 'dense', name: `hidden${i + 1}`, outputs, activation: 'sign' }) as const),
+      { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
+    ],
+    batchSize: 100,
+    epochs: 10,
+    validationSamples: 5000,
+    learningRate: { start: 3e-3, end: 1e-5 },
+    stepScale: 'glorot',
+    init: 'uniform',
+  };
+}

@@ -1,0 +1,93 @@
+// Batch normalization over the rows of (B, C). A workgroup owns 16 columns; 16 threads share a column, each adds up
+// every 16th row, and a tree of four barriers joins them. Neighbouring threads read neighbouring columns. The variance
+// is taken around the mean in a second pass: sums of a first layer reach 2e5, whose squares would cancel in float32.
+import type { KernelParams } from '../kernels.js';
+import { assign, bindings, f32, type Shader } from './shader.js';
+
+const COLUMNS = 16;
+const LANES = 16;
+
+/** reduce(value): the sum of `value` over the threads of a column, to all of them. Call it in uniform control flow. */
+const REDUCE = /* wgsl */ `
+var<workgroup> partial: array<f32, ${COLUMNS * LANES}>;
+fn reduce(value: f32, local: u32) -> f32 {
+  partial[local] = value;
+  workgroupBarrier();
+  for (var stride = ${LANES / 2}u; stride > 0u; stride >>= 1u) {
+    if (local < stride * ${COLUMNS}u) { partial[local] += partial[local + stride * ${COLUMNS}u]; }
+    workgroupBarrier();
+  }
+  let sum = partial[local % ${COLUMNS}u];
+  workgroupBarrier();
+  return sum;
+}`;
+
+/**
+ * The entry point: `c` is the thread's column, clamped so that surplus threads work on a copy; `store` says if it
+ * counts.
+ */
+function entry(channels: number, body: string): string {
+  return /* wgsl */ `${REDUCE}
+@compute @workgroup_size(${COLUMNS * LANES}) fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let column = group.x * ${COLUMNS}u + local % ${COLUMNS}u;
+  let c = min(column, ${channels - 1}u);
+  let store = column < ${channels}u;
+  let first = local / ${COLUMNS}u;
+  ${body}
+}`;
+}
+
+export function batchNorm({ rows, channels, epsilon, momentum }: KernelParams['batchNorm']): Shader {
+  const declarations = bindings('x:f32', 'gamma:f32', 'beta:f32', 'y!:f32', 'saved!:f32', 'running!:f32');
+  const body = /* wgsl */ `var sum = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) { sum += x[b * ${channels}u + c]; }
+  let mean = reduce(sum, local) / ${f32(rows)};
+  var squares = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let d = x[b * ${channels}u + c] - mean;
+    squares += d * d;
+  }
+  let variance = reduce(squares, local) / ${f32(rows)};
+  let r = 1.0 / sqrt(variance + ${f32(epsilon)});
+  if (!store) { return; }
+  let scale = gamma[c] * r;
+  let shift = beta[c];
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    y[b * ${channels}u + c] = (x[b * ${channels}u + c] - mean) * scale + shift;
+  }
+  if (first == 0u) {
+    saved[c] = mean;
+    saved[${channels}u + c] = r;
+    running[c] += ${f32(momentum)} * (mean - running[c]);
+    running[${channels}u + c] += ${f32(momentum)} * (variance - running[${channels}u + c]);
+  }`;
+  return { code: declarations + entry(channels, body), workgroups: [Math.ceil(channels / COLUMNS), 1, 1] };
+}
+
+export function batchNormBackward({ rows, channels, accumulate }: KernelParams['batchNormBackward']): Shader {
+  const declarations = bindings('x:f32', 'gamma:f32', 'saved:f32', 'dy:f32', 'dx!:f32', 'dgamma!:f32', 'dbeta!:f32');
+  const body = /* wgsl */ `let mean = saved[c];
+  let r = saved[${channels}u + c];
+  var sum = 0.0;
+  var product = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let d = dy[b * ${channels}u + c];
+    sum += d;
+    product += d * (x[b * ${channels}u + c] - mean) * r;
+  }
+  sum = reduce(sum, local);
+  product = reduce(product, local);
+  if (!store) { return; }
+  let scale = gamma[c] * r;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let h = (x[b * ${channels}u + c] - mean) * r;
+    dx[b * ${channels}u + c] ${assign(accumulate[0])}
+      scale * (dy[b * ${channels}u + c] - (sum + h * product) / ${f32(rows)});
+  }
+  if (first == 0u) {
+    dgamma[c] ${assign(accumulate[1])} product;
+    dbeta[c] ${assign(accumulate[2])} sum;
+  }`;
+  return { code: declarations + entry(channels, body), workgroups: [Math.ceil(channels / COLUMNS), 1, 1] };
+}

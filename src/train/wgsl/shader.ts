@@ -1,0 +1,53 @@
+// What a WGSL kernel is to the WebGPU backend, and the text that all of them share: bindings, flat indices over the
+// two-dimensional grid that long arrays need, and the store that either replaces or accumulates.
+import type { ElementType } from '../tensor.js';
+
+/** A compute shader with entry point `main`; its bindings 0, 1, ... are the tensors of the call in order. */
+export interface Shader {
+  readonly code: string;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** What a kernel may choose by. */
+export interface GpuTraits {
+  /** Lanes of a subgroup where the adapter has subgroups of one fixed size, else null. */
+  readonly subgroupSize: number | null;
+}
+
+/** Declares storage buffers, `name` read-only or `name!` writable, with the element type behind a colon: 'y!:f32'. */
+export function bindings(...declarations: readonly `${string}:${ElementType}`[]): string {
+  return declarations
+    .map((declaration, binding) => {
+      const [name, type] = declaration.split(':') as [string, ElementType];
+      const access = name.endsWith('!') ? 'read_write' : 'read';
+      return `@group(0) @binding(${binding}) var<storage, ${access}> ${name.replace('!', '')}: array<${type}>;`;
+    })
+    .join('\n');
+}
+
+const FLAT_WORKGROUP = 64;
+/** WebGPU's default limit of workgroups in one dimension. */
+const MAX_WORKGROUPS = 65535;
+
+/** A kernel of one thread per element; `body` sees the element's index as `i`. */
+export function flatShader(declarations: string, size: number, body: string): Shader {
+  const groups = Math.ceil(size / FLAT_WORKGROUP);
+  const x = Math.min(groups, MAX_WORKGROUPS);
+  const code = /* wgsl */ `${declarations}
+@compute @workgroup_size(${FLAT_WORKGROUP}) fn main(@builtin(global_invocation_id) id: vec3u) {
+  let i = id.y * ${x * FLAT_WORKGROUP}u + id.x;
+  if (i >= ${size}u) { return; }
+  ${body}
+}`;
+  return { code, workgroups: [x, Math.ceil(groups / x), 1] };
+}
+
+/** `=` or `+=`. */
+export function assign(accumulate: boolean): string {
+  return accumulate ? '+=' : '=';
+}
+
+/** A number as a WGSL f32 literal. */
+export function f32(value: number): string {
+  return `f32(${Math.fround(value)})`;
+}

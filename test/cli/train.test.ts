@@ -1,0 +1,72 @@
+// bitlane train on a data set of 300 images, where WebGPU is; elsewhere, that it says what is missing.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bitlane, IDX, idx, MAIN, put, ROOT, temporaryFolder } from './helper.js';
+
+const folder = temporaryFolder();
+const data = join(folder, 'mnist');
+const digits = [...readFileSync(IDX).subarray(16)];
+const classes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const thirty = Array.from({ length: 30 }, (_, i) => i);
+const repeat = (values: number[]): Uint8Array => Uint8Array.from(thirty.flatMap(() => values));
+put(data, 'train-images-idx3-ubyte', idx([300, 28, 28], repeat(digits)));
+put(data, 'train-labels-idx1-ubyte', idx([300], repeat(classes)));
+put(data, 't10k-images-idx3-ubyte', idx([10, 28, 28], Uint8Array.from(digits)));
+put(data, 't10k-labels-idx1-ubyte', idx([10], Uint8Array.from(classes)));
+const target = join(folder, 'out');
+mkdirSync(target);
+const out = join(target, 'model.qnn');
+const ARGS = ['train', 'mnist-mlp', '--data', data, '--out', out];
+
+test('train writes a model that eval finds as accurate as train said', () => {
+  const { code, stdout, stderr } = bitlane(...ARGS, '--epochs', '2', '--seed', '7', '--json');
+  if (code !== 0) {
+    assert.is(code, 1);
+    assert.match(stderr, /^bitlane: training expected (WebGPU|a WebGPU adapter).*\n$/);
+    assert.is(stdout, '');
+    assert.equal(readdirSync(target), []);
+    console.log(`\nskipped training: ${stderr.trim().split('\n').at(-1)}`);
+    return;
+  }
+  assert.match(stderr, /epoch 2\/2 {2}step \d+\/\d+ {2}loss [\d.]+ {2}accuracy [\d.]+ %/);
+  const result = JSON.parse(stdout) as Record<string, unknown>;
+  assert.is(result['file'], out);
+  assert.is(result['bytes'], statSync(out).size);
+  assert.is(result['samples'], 10);
+  assert.equal(readdirSync(target), ['model.qnn']);
+  const evaluated = JSON.parse(bitlane('eval', out, '--data', data, '--json').stdout) as Record<string, unknown>;
+  assert.is(evaluated['accuracy'], result['accuracy']);
+  const { metadata } = JSON.parse(bitlane('inspect', out, '--json').stdout) as {
+    metadata: { training: Record<string, string> };
+  };
+  assert.is(metadata.training['seed'], '7');
+  assert.is(metadata.training['command'], 'bitlane train mnist-mlp --data DIR --out model.qnn --epochs 2 --seed 7');
+});
+
+test('train stops at the first signal and leaves an earlier file as it is', async () => {
+  if (readdirSync(target).length === 0) return;
+  const before = readFileSync(out);
+  const child = spawn(process.execPath, [MAIN, ...ARGS, '--epochs', '10000'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+    // Once: the second one would end the process at once.
+    if (stderr.includes('epoch ') && !child.killed) child.kill('SIGINT');
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  assert.is(code, 130, stderr);
+  assert.is(stdout, '');
+  assert.match(stderr, /\nbitlane: stopped before the end; no file was written\n$/);
+  assert.equal(readFileSync(out), before);
+  assert.equal(readdirSync(target), ['model.qnn']);
+});
+
+test.run();

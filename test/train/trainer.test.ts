@@ -1,0 +1,49 @@
+// What train() refuses before it looks for a device.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { mnistMlp, train, type Dataset } from '../../src/train/index.js';
+
+const test = suite('train/trainer');
+
+const set = (count: number) => ({ count, samples: new Uint8Array(count * 4), labels: new Uint8Array(count) });
+const DATA: Dataset = { name: 'zeros', inputShape: [2, 2, 1], classes: ['0', '1'], train: set(400), test: set(10) };
+
+async function rejects(promise: Promise<unknown>, name: string, expected: RegExp): Promise<void> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.is((error as Error | undefined)?.name, name);
+  assert.match((error as Error).message, expected);
+}
+
+test('train() refuses options and data out of range', async () => {
+  await rejects(train(mnistMlp(), DATA, { epochs: 0 }), 'RangeError', /"epochs" expected an integer >= 1, got 0/);
+  await rejects(train(mnistMlp(), DATA, { seed: 1.5 }), 'RangeError', /"seed" expected an integer, got 1.5/);
+  await rejects(train(mnistMlp(), DATA, { limit: 99 }), 'RangeError', /"limit" expected .* a batch, 100, got 99/);
+  const short = { ...DATA, test: { ...DATA.test, samples: new Uint8Array(39) } };
+  await rejects(train(mnistMlp(), short), 'RangeError', /"test" expected 40 bytes and 10 labels, got 39 and 10/);
+  const wrong = { ...DATA, train: { ...DATA.train, labels: new Uint8Array(400).fill(2) } };
+  await rejects(train(mnistMlp(), wrong), 'RangeError', /"train" expected labels below 2, got 2 at 0/);
+});
+
+test('train() stops before it starts on an aborted signal', async () => {
+  await rejects(train(mnistMlp(), DATA, { signal: AbortSignal.abort() }), 'TrainError', /training was stopped/);
+});
+
+test('mnistMlp() is 512-512-classes unless told otherwise', () => {
+  const widths = (hidden?: number[]) =>
+    mnistMlp(hidden)
+      .layers(10)
+      .map(({ outputs }) => outputs);
+  assert.equal(widths(), [512, 512, 10]);
+  assert.equal(widths([64]), [64, 10]);
+  assert.equal(
+    mnistMlp()
+      .layers(10)
+      .map(({ activation }) => activation),
+    ['sign', 'sign', 'none'],
+  );
+});
+
+test.run();
