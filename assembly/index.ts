@@ -6,5 +6,8 @@ export { max_pool } from './pool';
 export { conv_i8 } from './i8conv';
 export { depthwise_i8 } from './i8depthwise';
 
+/** Which build this is: 0 scalar, 1 simd, 2 relaxed. */
+export const BUILD: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : ASC_FEATURE_SIMD ? 1 : 0;
+
 /** First byte that the static tables do not use. */
 export const HEAP_BASE: usize = __heap_base;

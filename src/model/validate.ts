@@ -19,9 +19,9 @@ export const DEFAULT_LIMITS: Limits = { count: 65536, bytes: 2 ** 30 };
 
 const MAX_NAME_BYTES = 256;
 const MAX_RANK = 6;
-/** dense_u8 sums 255 * K, and 2 * mismatch <= 510 * K, in 32 bits. */
+/** product_values sums 255 * K, and 2 * mismatch <= 510 * K, in 32 bits. */
 const MAX_U8_DEPTH = 2 ** 20;
-/** dense_bits counts K in 32 bits; its own limit. */
+/** product_bits counts K in 32 bits; its own limit. */
 const MAX_BIT_DEPTH = 2 ** 27;
 
 /** @throws what `report` throws, at the first rule that does not hold */

@@ -127,7 +127,9 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
     if (activations.encoding === 'levels') sumBytes = 4 * inputRows * columns;
   }
   const headBytes = (packed ? PAIR_ROWS : 0) + 2 * n16;
-  const rowStride = roundUp((packed ? patchBytes : taps * channels) + 32, 16);
+  // A patch that is one whole pixel is read where it stands.
+  const inPlace = taps === 1 && g.groups === 1 && oh === g.height && ow === g.width && g.padTop + g.padLeft === 0;
+  const rowStride = inPlace ? 16 : roundUp((packed ? patchBytes : taps * channels) + 32, 16);
   const sums = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
   const rows = sums + roundUp(sumBytes, 16);
   const accumulators = rows + 16 * rowStride + ROW_LIST;
