@@ -50,8 +50,10 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
   const graph = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
   const build = options.module === undefined ? chooseBuild(options.build) : 'custom';
   const module = await (build === 'custom' ? compile(options.module!) : compileOnce(build, source));
+  const { base, build: kernels } = inspect(module);
   const plan = planGraph(graph, {
-    ...inspect(module),
+    base,
+    simd: kernels !== 'scalar',
     batch,
     fileBytes: bytes.length,
     constantOffset: (constant) => constant.data.byteOffset - bytes.byteOffset,

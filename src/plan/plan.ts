@@ -6,7 +6,6 @@
 // The file's bytes stand there as they are; weights and thresholds are addresses into them.
 import { roundUp } from '../numerics/bits.js';
 import { type Constant, type Graph, type Node, plainBytes, type Transform } from '../model/graph.js';
-import type { Build } from '../wasm/builds.js';
 import { ALIGNMENT, placeBuffers } from './arena.js';
 import type { ProductCall, ProductTransform } from './conv.js';
 import { planDense } from './dense.js';
@@ -19,8 +18,8 @@ export const PAGE = 65536;
 export interface PlanOptions {
   /** First byte of linear memory that the plan may use. */
   readonly base: number;
-  /** The kernels that will run. */
-  readonly build: Build;
+  /** Whether the kernels that will run are a SIMD build. */
+  readonly simd: boolean;
   /** Samples that one run can take. */
   readonly batch: number;
   /** Bytes of the model file. */
@@ -135,7 +134,7 @@ function planNode(
   tensors: readonly Placement[],
   addressOf: (constant: Constant) => number,
   scratch: number,
-  { build, batch }: PlanOptions,
+  { simd, batch }: PlanOptions,
 ): ProductCall {
   const { operator } = node;
   const weights = graph.constants[operator.weights];
@@ -147,7 +146,7 @@ function planNode(
   const layer = { k, n, activations: { encoding: 'centered', bits }, weights: { encoding: 'centered', bits: 1 }, transform } as const;
   // Tables for samples that never come together would only take memory.
   const block = batch > 4 ? 8 : batch > 2 ? 4 : 2;
-  return planDense(layer, { input, weights: addressOf(weights), output, scratch, prepared: 0 }, { build, block });
+  return planDense(layer, { input, weights: addressOf(weights), output, scratch, prepared: 0 }, { simd, block });
 }
 
 function planTransform(transform: Transform | undefined, addressOf: (index: number) => number): ProductTransform {

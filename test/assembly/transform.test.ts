@@ -43,7 +43,7 @@ test('levels count the thresholds at or below the accumulator', () => {
       const expected = thresholdLevels(random.expected, n, thresholds);
       for (const { build, bench } of benches) {
         bench.clear();
-        const got = runCase(bench, random, { kind: 'levels', thresholds: bench.put(thresholds), count }, { build });
+        const got = runCase(bench, random, { kind: 'levels', thresholds: bench.put(thresholds), count }, { simd: build !== 'scalar' });
         assert.equal([...got], [...expected], `${build} build, ${n} channels, ${bits} bits`);
       }
     }
@@ -63,7 +63,7 @@ test('bits of level products are 1 at the threshold and 0 just below', () => {
       }
       for (const { build, bench } of benches) {
         bench.clear();
-        const got = runCase(bench, random, { kind: 'bits', thresholds: bench.put(thresholds) }, { build });
+        const got = runCase(bench, random, { kind: 'bits', thresholds: bench.put(thresholds) }, { simd: build !== 'scalar' });
         assert.equal([...got], expected, `${build} build, ${n} channels, ${random.layer.activations.bits} bits, ${offset}`);
       }
     }
@@ -79,7 +79,7 @@ test('integer scores are a * m + b modulo 2^32', () => {
     for (const { build, bench } of benches) {
       bench.clear();
       const at = { multipliers: bench.put(multipliers), biases: bench.put(biases) };
-      const got = runCase(bench, random, { kind: 'affine', ...at }, { build });
+      const got = runCase(bench, random, { kind: 'affine', ...at }, { simd: build !== 'scalar' });
       assert.equal([...new Int32Array(got.buffer)], [...expected], build);
     }
   }
@@ -97,7 +97,7 @@ test('products requantize to int8 by multiplier, to int8 by rounding shift, and 
     for (const { build, bench } of benches) {
       const run = (fields: Record<string, number>, bytes: 1 | 4): Uint8Array => {
         const block = bench.put(Int32Array.from(CONV_FIELDS, (field) => fields[field] ?? 0));
-        return runCase(bench, random, { kind: 'requantize', block, bytes }, { build });
+        return runCase(bench, random, { kind: 'requantize', block, bytes }, { simd: build !== 'scalar' });
       };
       bench.clear();
       const range = { clampMin: -100, clampMax: 127 };

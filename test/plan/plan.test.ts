@@ -39,7 +39,7 @@ test('planGraph gives a plan that can be read whole', () => {
   const graph = denseNetwork({ seed: 1, inputBits: 8, inputs: 20, widths: [17, 3] });
   const plan = planGraph(graph, {
     base: 1000,
-    build: 'simd',
+    simd: true,
     batch: 2,
     fileBytes: 500,
     constantOffset: (c) => graph.constants.indexOf(c) * 16,
@@ -50,7 +50,7 @@ test('planGraph gives a plan that can be read whole', () => {
   const arena = blocks + 2 * blockBytes;
   const scratch = arena + 64 + 64;
   const weights = { encoding: 'centered', bits: 1 } as const;
-  const choice = { build: 'simd', block: 2 } as const;
+  const choice = { simd: true, block: 2 } as const;
   const first = planDense(
     {
       k: 20,
@@ -101,9 +101,9 @@ test('planGraph prepares weights that two layers share once', () => {
   const weights = graph.nodes[0].operator.weights;
   const nodes = graph.nodes.map((node) => ({ ...node, operator: { ...node.operator, weights } }));
   const options = { base: 0, batch: 1, fileBytes: 9000, constantOffset: (c: Constant) => 64 * graph.constants.indexOf(c) };
-  const scalar = planGraph({ ...graph, nodes }, { ...options, build: 'scalar' });
+  const scalar = planGraph({ ...graph, nodes }, { ...options, simd: false });
   assert.equal(scalar.steps.map((step) => step.prepare), ['prepare_bits', undefined]);
-  const simd = planGraph({ ...graph, nodes }, { ...options, build: 'simd' });
+  const simd = planGraph({ ...graph, nodes }, { ...options, simd: true });
   assert.equal(simd.steps.map((step) => step.prepare), [undefined, undefined]);
 });
 
