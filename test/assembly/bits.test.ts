@@ -13,9 +13,9 @@ const benches = builds.map((build) => ({ build, bench: new Bench(build, 256) }))
 
 /** Every way a build has for bits. */
 function choicesOf(build: (typeof builds)[number]): ProductChoice[] {
-  if (build === 'scalar') return [{ build }];
-  const blocks = ([2, 4, 8] as const).map((block): ProductChoice => ({ build, kernel: 'table', block }));
-  return [...blocks, { build, kernel: 'popcount' }];
+  if (build === 'scalar') return [{ simd: false }];
+  const blocks = ([2, 4, 8] as const).map((block): ProductChoice => ({ simd: true, kernel: 'table', block }));
+  return [...blocks, { simd: true, kernel: 'popcount' }];
 }
 
 function bits(g: ConvGeometry, padValue: 0 | 1 = 0, planes = 1): Layer {
