@@ -52,3 +52,16 @@ export function highNibbles(x: v128, mask: v128): v128 {
   // x64 has no byte shift; the 16-bit one drags neighbours' bits in, which the mask takes out.
   return v128.and(i16x8.shr_u(x, 4), mask);
 }
+
+/** Adds the even and the odd bytes of many v128 in u16 lanes: `all` has summed the vectors as u16, `odd` their high bytes. */
+// @ts-ignore: decorator
+@inline
+export function lowChannels(all: v128, odd: v128): v128 {
+  return v128.shuffle<i16>(i16x8.sub(all, i16x8.shl(odd, 8)), odd, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+// @ts-ignore: decorator
+@inline
+export function highChannels(all: v128, odd: v128): v128 {
+  return v128.shuffle<i16>(i16x8.sub(all, i16x8.shl(odd, 8)), odd, 4, 12, 5, 13, 6, 14, 7, 15);
+}

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from './model/validate.js';
 import { PAGE, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
 import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
-import { compile, heapBase, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
+import { compile, inspect, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
 
 export interface LoadOptions {
   /** Most samples that one run will take. Sizes the activations. Default 1. */
@@ -50,8 +50,10 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
   const graph = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
   const build = options.module === undefined ? chooseBuild(options.build) : 'custom';
   const module = await (build === 'custom' ? compile(options.module!) : compileOnce(build, source));
+  const { base, build: kernels } = inspect(module);
   const plan = planGraph(graph, {
-    base: heapBase(module),
+    base,
+    simd: kernels !== 'scalar',
     batch,
     fileBytes: bytes.length,
     constantOffset: (constant) => constant.data.byteOffset - bytes.byteOffset,

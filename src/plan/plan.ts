@@ -5,19 +5,22 @@
 //   file | parameter blocks | activations (shared by lifetime) | scratch (shared by all steps) | slack
 // The file's bytes stand there as they are; weights and thresholds are addresses into them.
 import { UnsupportedError } from '../errors.js';
-import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
-import { type Constant, type Graph, type Node, plainBytes, type Tensor } from '../model/graph.js';
+import { roundUp } from '../numerics/bits.js';
+import { type Constant, type Graph, type Node, plainBytes, type Transform } from '../model/graph.js';
 import { ALIGNMENT, placeBuffers } from './arena.js';
+import type { ProductCall, ProductTransform } from './conv.js';
+import { planDense } from './dense.js';
+import { PRODUCT_FIELDS, type ProductParams } from './params.js';
 
 /** Kernels may read this far behind what they were given. */
 export const SLACK = 64;
 export const PAGE = 65536;
-/** Samples that the dense kernels take side by side. */
-const SAMPLE_BLOCK = 4;
 
 export interface PlanOptions {
   /** First byte of linear memory that the plan may use. */
   readonly base: number;
+  /** Whether the kernels that will run are a SIMD build. */
+  readonly simd: boolean;
   /** Samples that one run can take. */
   readonly batch: number;
   /** Bytes of the model file. */
@@ -26,29 +29,15 @@ export interface PlanOptions {
   readonly constantOffset: (constant: Constant) => number;
 }
 
-/** Parameters of a dense kernel; assembly/params.ts says what each is. Addresses are absolute. */
-export interface DenseParams {
-  readonly input: number;
-  readonly inputStride: number;
-  readonly weights: number;
-  readonly k: number;
-  readonly n: number;
-  readonly tables: number;
-  readonly accumulators: number;
-  readonly transform: number;
-  readonly first: number;
-  readonly second: number;
-  readonly output: number;
-  readonly outputStride: number;
-}
-
 export interface Step {
   /** Name of the node. */
   readonly node: string;
-  readonly kernel: 'dense_bits' | 'dense_u8';
+  readonly kernel: ProductCall['kernel'];
+  /** Kernel to call once with the same block, before the first run; steps that share weights share the call. */
+  readonly prepare: ProductCall['prepare'];
   /** Address of the parameter block. */
   readonly block: number;
-  readonly params: DenseParams;
+  readonly params: ProductParams;
 }
 
 /** Where a tensor lives. */
@@ -79,24 +68,7 @@ export interface Plan {
   readonly memory: Memory;
 }
 
-/** Fields of a parameter block, in the order of assembly/params.ts, 4 bytes each. */
-export const DENSE_FIELDS: readonly (keyof DenseParams)[] = [
-  'input',
-  'inputStride',
-  'weights',
-  'k',
-  'n',
-  'tables',
-  'accumulators',
-  'transform',
-  'first',
-  'second',
-  'output',
-  'outputStride',
-];
-const BLOCK_BYTES = roundUp(4 * DENSE_FIELDS.length, ALIGNMENT);
-
-const TRANSFORM_CODES = { none: 0, threshold: 1, integerAffine: 2 } as const;
+const BLOCK_BYTES = roundUp(4 * PRODUCT_FIELDS.length, ALIGNMENT);
 
 /** Plans a graph that validate() has passed. */
 export function planGraph(graph: Graph, options: PlanOptions): Plan {
@@ -116,10 +88,14 @@ export function planGraph(graph: Graph, options: PlanOptions): Plan {
 
   const scratch = arena + placed.bytes + roundUp(SLACK, ALIGNMENT);
   let scratchBytes = 0;
+  const addressOf = (constant: Constant): number => fileAddress + options.constantOffset(constant);
+  const prepared = new Set<number>();
   const steps = graph.nodes.map((node, i): Step => {
-    const step = planDense(graph, node, tensors, (constant) => fileAddress + options.constantOffset(constant), scratch);
-    scratchBytes = Math.max(scratchBytes, step.scratchBytes);
-    return { node: node.name, kernel: step.kernel, block: blocks + BLOCK_BYTES * i, params: step.params };
+    const call = planNode(graph, node, tensors, addressOf, scratch, options);
+    scratchBytes = Math.max(scratchBytes, call.scratchBytes);
+    const prepare = prepared.has(call.params.weights) ? undefined : call.prepare;
+    if (prepare !== undefined) prepared.add(call.params.weights);
+    return { node: node.name, kernel: call.kernel, prepare, block: blocks + BLOCK_BYTES * i, params: call.params };
   });
 
   const end = scratch + scratchBytes + SLACK;
@@ -157,46 +133,43 @@ function unsupported(node: Node, got: string): UnsupportedError {
   return new UnsupportedError(`node "${node.name}" (${node.operator.kind}) expected a kernel for ${got}, got none`);
 }
 
-function planDense(
+function planNode(
   graph: Graph,
   node: Node,
   tensors: readonly Placement[],
   addressOf: (constant: Constant) => number,
   scratch: number,
-): { kernel: Step['kernel']; params: DenseParams; scratchBytes: number } {
+  { simd, batch }: PlanOptions,
+): ProductCall {
   const { operator } = node;
-  const input: Tensor = graph.tensors[node.inputs[0]];
   if (operator.kind !== 'dense') throw unsupported(node, operator.kind);
+  const { encoding, bits } = graph.tensors[node.inputs[0]];
+  if (encoding !== 'centered' || (bits !== 1 && bits !== 8)) throw unsupported(node, `${encoding} ${bits}-bit inputs`);
   const weights = graph.constants[operator.weights];
   const [n, k] = weights.shape as [number, number];
-  const { transform } = operator;
-  if (input.encoding !== 'centered' || (input.bits !== 1 && input.bits !== 8)) throw unsupported(node, input.encoding);
-  if (weights.encoding !== 'centered' || weights.bits !== 1) throw unsupported(node, weights.encoding);
-  if (transform !== undefined && transform.kind !== 'threshold' && transform.kind !== 'integerAffine') {
-    throw unsupported(node, transform.kind);
-  }
-  const source = tensors[node.inputs[0]];
-  const target = tensors[node.outputs[0]];
-  const address = (index: number | undefined): number => (index === undefined ? 0 : addressOf(graph.constants[index]));
+  if (weights.encoding !== 'centered' || weights.bits !== 1) throw unsupported(node, `${weights.encoding} weights`);
+  const input = tensors[node.inputs[0]].address;
+  const output = tensors[node.outputs[0]].address;
+  const transform = planTransform(node, operator.transform, (index) => addressOf(graph.constants[index]));
+  const layer = {
+    k,
+    n,
+    activations: { encoding: 'centered', bits },
+    weights: { encoding: 'centered', bits: 1 },
+    transform,
+  } as const;
+  // Tables for samples that never come together would only take memory.
+  const block = batch > 4 ? 8 : batch > 2 ? 4 : 2;
+  return planDense(layer, { input, weights: addressOf(weights), output, scratch, prepared: 0 }, { simd, block });
+}
 
-  const tableBytes = packedBytes(k) * 64;
-  const rowBytes = 4 * roundUp(n, CHANNEL_BLOCK);
-  return {
-    kernel: input.bits === 8 ? 'dense_u8' : 'dense_bits',
-    params: {
-      input: source.address,
-      inputStride: source.bytes,
-      weights: addressOf(weights),
-      k,
-      n,
-      tables: scratch,
-      accumulators: scratch + tableBytes,
-      transform: TRANSFORM_CODES[transform?.kind ?? 'none'],
-      first: address(transform?.kind === 'threshold' ? transform.thresholds : transform?.multipliers),
-      second: address(transform?.kind === 'integerAffine' ? transform.biases : undefined),
-      output: target.address,
-      outputStride: target.bytes,
-    },
-    scratchBytes: tableBytes + SAMPLE_BLOCK * rowBytes,
-  };
+function planTransform(
+  node: Node,
+  transform: Transform | undefined,
+  addressOf: (index: number) => number,
+): ProductTransform {
+  if (transform === undefined) return { kind: 'int32' };
+  if (transform.kind === 'threshold') return { kind: 'bits', thresholds: addressOf(transform.thresholds) };
+  if (transform.kind !== 'integerAffine') throw unsupported(node, transform.kind);
+  return { kind: 'affine', multipliers: addressOf(transform.multipliers), biases: addressOf(transform.biases) };
 }

@@ -2,7 +2,8 @@
 // runInto() writes into the caller's and allocates nothing.
 import { InputError } from '../errors.js';
 import type { Encoding, Graph, Metadata, Tensor } from '../model/graph.js';
-import { DENSE_FIELDS, type Memory, type Plan } from '../plan/plan.js';
+import { PRODUCT_FIELDS } from '../plan/params.js';
+import type { Memory, Plan } from '../plan/plan.js';
 import type { Build } from '../wasm/builds.js';
 import type { Instance } from '../wasm/instantiate.js';
 import { type Summary, summarize } from './summary.js';
@@ -63,8 +64,9 @@ export class Model {
     const { buffer } = instance.memory;
     new Uint8Array(buffer).set(file, plan.fileAddress);
     const words = new Uint32Array(buffer);
-    this.#steps = plan.steps.map(({ kernel, block, params }) => {
-      DENSE_FIELDS.forEach((field, i) => (words[block / 4 + i] = params[field]));
+    this.#steps = plan.steps.map(({ kernel, prepare, block, params }) => {
+      PRODUCT_FIELDS.forEach((field, i) => (words[block / 4 + i] = params[field]));
+      if (prepare !== undefined) instance.kernels[prepare](block, plan.batch);
       const run = instance.kernels[kernel];
       return (samples: number): void => run(block, samples);
     });

@@ -2,15 +2,21 @@
 // maintainers call legacy: it instantiates here and does nothing else; kernels take raw pointers).
 import { instantiateSync } from '@assemblyscript/loader';
 import { UnsupportedError } from '../errors.js';
+import { type Build, BUILDS } from './builds.js';
 
 /** Everything a host may have the kernels as: compiled, as bytes, as a response, or a promise of one of them. */
 export type ModuleSource = WebAssembly.Module | BufferSource | Response;
 
 /** The exports of assembly/index.ts. `params` is the address of a parameter block. */
 export interface Kernels {
-  dense_bits(this: void, params: number, samples: number): void;
-  dense_u8(this: void, params: number, samples: number): void;
+  product_bits: Kernel;
+  product_values: Kernel;
+  prepare_bits: Kernel;
+  prepare_values: Kernel;
+  max_pool: Kernel;
 }
+
+export type Kernel = (this: void, params: number, samples: number) => void;
 
 /** Kernels over one linear memory. */
 export interface Instance {
@@ -39,10 +45,16 @@ export async function compile(source: ModuleSource | Promise<ModuleSource>): Pro
   return isModule(given) ? given : WebAssembly.compile(given);
 }
 
-/** First byte of linear memory behind the kernels' static tables; instantiates once in the smallest memory. */
-export function heapBase(module: WebAssembly.Module): number {
+/** What a module says of itself; instantiates it once in the smallest memory. */
+export function inspect(module: WebAssembly.Module): { base: number; build: Build } {
   const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
-  return (exports['HEAP_BASE'] as WebAssembly.Global).value as number;
+  const value = (name: string): number => (exports[name] as WebAssembly.Global).value as number;
+  return { base: value('HEAP_BASE'), build: BUILDS[value('BUILD')] };
+}
+
+/** First byte of linear memory behind the kernels' static tables. */
+export function heapBase(module: WebAssembly.Module): number {
+  return inspect(module).base;
 }
 
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */
