@@ -10,7 +10,7 @@ import { integerAffine, thresholdLevels } from '../../src/reference/conv.js';
 import { requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
-import { type Case, geometry, randomCase, runCase } from '../helpers/products.js';
+import { type Case, geometry, randomCase, runCase, usual } from '../helpers/products.js';
 import { randomInts } from '../helpers/random.js';
 
 const benches = builds.map((build) => ({ build, bench: new Bench(build) }));
@@ -43,7 +43,7 @@ test('levels count the thresholds at or below the accumulator', () => {
       const expected = thresholdLevels(random.expected, n, thresholds);
       for (const { build, bench } of benches) {
         bench.clear();
-        const got = runCase(bench, random, { kind: 'levels', thresholds: bench.put(thresholds), count }, { simd: build !== 'scalar' });
+        const got = runCase(bench, random, { kind: 'levels', thresholds: bench.put(thresholds), count }, usual(build));
         assert.equal([...got], [...expected], `${build} build, ${n} channels, ${bits} bits`);
       }
     }
@@ -63,7 +63,7 @@ test('bits of level products are 1 at the threshold and 0 just below', () => {
       }
       for (const { build, bench } of benches) {
         bench.clear();
-        const got = runCase(bench, random, { kind: 'bits', thresholds: bench.put(thresholds) }, { simd: build !== 'scalar' });
+        const got = runCase(bench, random, { kind: 'bits', thresholds: bench.put(thresholds) }, usual(build));
         assert.equal([...got], expected, `${build} build, ${n} channels, ${random.layer.activations.bits} bits, ${offset}`);
       }
     }
@@ -79,7 +79,7 @@ test('integer scores are a * m + b modulo 2^32', () => {
     for (const { build, bench } of benches) {
       bench.clear();
       const at = { multipliers: bench.put(multipliers), biases: bench.put(biases) };
-      const got = runCase(bench, random, { kind: 'affine', ...at }, { simd: build !== 'scalar' });
+      const got = runCase(bench, random, { kind: 'affine', ...at }, usual(build));
       assert.equal([...new Int32Array(got.buffer)], [...expected], build);
     }
   }
@@ -97,7 +97,7 @@ test('products requantize to int8 by multiplier, to int8 by rounding shift, and 
     for (const { build, bench } of benches) {
       const run = (fields: Record<string, number>, bytes: 1 | 4): Uint8Array => {
         const block = bench.put(Int32Array.from(CONV_FIELDS, (field) => fields[field] ?? 0));
-        return runCase(bench, random, { kind: 'requantize', block, bytes }, { simd: build !== 'scalar' });
+        return runCase(bench, random, { kind: 'requantize', block, bytes }, usual(build));
       };
       bench.clear();
       const range = { clampMin: -100, clampMax: 127 };
