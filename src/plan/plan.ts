@@ -143,7 +143,13 @@ function planNode(
   const input = tensors[node.inputs[0]].address;
   const output = tensors[node.outputs[0]].address;
   const transform = planTransform(operator.transform, (index) => addressOf(graph.constants[index]));
-  const layer = { k, n, activations: { encoding: 'centered', bits }, weights: { encoding: 'centered', bits: 1 }, transform } as const;
+  const layer = {
+    k,
+    n,
+    activations: { encoding: 'centered', bits },
+    weights: { encoding: 'centered', bits: 1 },
+    transform,
+  } as const;
   // Tables for samples that never come together would only take memory.
   const block = batch > 4 ? 8 : batch > 2 ? 4 : 2;
   return planDense(layer, { input, weights: addressOf(weights), output, scratch, prepared: 0 }, { simd, block });

@@ -100,11 +100,22 @@ test('planGraph prepares weights that two layers share once', () => {
   const graph = denseNetwork({ seed: 1, inputBits: 1, inputs: 24, widths: [24, 24] });
   const weights = graph.nodes[0].operator.weights;
   const nodes = graph.nodes.map((node) => ({ ...node, operator: { ...node.operator, weights } }));
-  const options = { base: 0, batch: 1, fileBytes: 9000, constantOffset: (c: Constant) => 64 * graph.constants.indexOf(c) };
+  const options = {
+    base: 0,
+    batch: 1,
+    fileBytes: 9000,
+    constantOffset: (c: Constant) => 64 * graph.constants.indexOf(c),
+  };
   const scalar = planGraph({ ...graph, nodes }, { ...options, simd: false });
-  assert.equal(scalar.steps.map((step) => step.prepare), ['prepare_bits', undefined]);
+  assert.equal(
+    scalar.steps.map((step) => step.prepare),
+    ['prepare_bits', undefined],
+  );
   const simd = planGraph({ ...graph, nodes }, { ...options, simd: true });
-  assert.equal(simd.steps.map((step) => step.prepare), [undefined, undefined]);
+  assert.equal(
+    simd.steps.map((step) => step.prepare),
+    [undefined, undefined],
+  );
 });
 
 test.run();
