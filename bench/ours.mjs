@@ -24,7 +24,14 @@ export function modelOf({ name, input, layers, bits }) {
   const g = new GraphBuilder(name);
   const int8Stream = layers[0].ours === 'int8';
   let x = g.input('input', input, int8Stream ? int8 : INPUTS[bits]);
-  const binary = (shape) => ({ encoding: 'binary', shape, values: floats(shape.reduce((a, b) => a * b, 1), random) });
+  const binary = (shape) => ({
+    encoding: 'binary',
+    shape,
+    values: floats(
+      shape.reduce((a, b) => a * b, 1),
+      random,
+    ),
+  });
   const bytes = (shape) => ({
     encoding: 'int8',
     shape,

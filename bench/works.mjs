@@ -6,7 +6,14 @@
  * { op: 'block', n, stride } (two 3x3 convolutions and a shortcut, 1x1 where size or channels change) | { op: 'mean' }.
  * `ours` says what bitlane stores: 'binary' (default) or 'int8'.
  */
-const conv = (n, kernel = 3, stride = 1, ours = 'binary') => ({ op: 'conv', n, kernel, stride, pad: kernel >> 1, ours });
+const conv = (n, kernel = 3, stride = 1, ours = 'binary') => ({
+  op: 'conv',
+  n,
+  kernel,
+  stride,
+  pad: kernel >> 1,
+  ours,
+});
 const pool = (kernel = 2, stride = 2, pad = 0) => ({ op: 'pool', kernel, stride, pad });
 const dense = (n) => ({ op: 'dense', n });
 const block = (n, stride = 1) => ({ op: 'block', n, stride });
@@ -93,4 +100,5 @@ export function numbers(seed) {
   };
 }
 
-export const floats = (count, random, scale = 0.1) => Float32Array.from({ length: count }, () => (random() - 0.5) * scale);
+export const floats = (count, random, scale = 0.1) =>
+  Float32Array.from({ length: count }, () => (random() - 0.5) * scale);

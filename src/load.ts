@@ -7,7 +7,13 @@ import { type KernelChoice, PAGE, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
 import { DEFAULT_CHOICE, tune } from './runtime/tune.js';
 import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
-import { compile, describeKernels, instantiateKernels, type KernelInfo, type ModuleSource } from './wasm/instantiate.js';
+import {
+  compile,
+  describeKernels,
+  instantiateKernels,
+  type KernelInfo,
+  type ModuleSource,
+} from './wasm/instantiate.js';
 
 export interface LoadOptions {
   /** Most samples that one run will take. Sizes the activations. Default 1. */

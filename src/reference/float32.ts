@@ -35,8 +35,8 @@ export function convFloat32(
             const a = (iy * g.width + ix) * g.channels + group * groupChannels;
             const w = ((n * g.kernelHeight + ky) * g.kernelWidth + kx) * groupChannels;
             for (let c = 0; c < groupChannels; c++) {
-              sum += input[a + c]! * weights[w + c]!;
-              size += Math.abs(input[a + c]! * weights[w + c]!);
+              sum += input[a + c] * weights[w + c];
+              size += Math.abs(input[a + c] * weights[w + c]);
             }
           }
         }

@@ -21,7 +21,7 @@ function compare(g: ConvGeometry, samples = 1, clamp = { min: -Infinity, max: In
   const w = floats((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups);
   const bias = g.n % 2 ? floats(g.n) : undefined;
   const expected = Array.from({ length: samples }, (_, i) => convFloat32(g, x.subarray(i * size, (i + 1) * size), w, bias, clamp));
-  const count = expected[0]!.values.length;
+  const count = expected[0].values.length;
   for (const { build, bench } of benches) {
     bench.clear();
     const at = {
@@ -38,8 +38,8 @@ function compare(g: ConvGeometry, samples = 1, clamp = { min: -Infinity, max: In
     const got = bench.float32(at.output, samples * count);
     expected.forEach(({ values, tolerance }, s) => {
       values.forEach((value, i) => {
-        const error = Math.abs(got[s * count + i]! - value);
-        assert.ok(error <= tolerance[i]!, `${label}: element ${i} is off by ${error}, tolerance ${tolerance[i]!}`);
+        const error = Math.abs(got[s * count + i] - value);
+        assert.ok(error <= tolerance[i], `${label}: element ${i} is off by ${error}, tolerance ${tolerance[i]}`);
       });
     });
     assert.ok(bench.intact(at.output + 4 * samples * count), `${label}: wrote behind the output`);

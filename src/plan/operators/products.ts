@@ -6,7 +6,7 @@ import { type ConvGeometry, denseGeometry } from '../../numerics/geometry.js';
 import { CONV_FIELDS, planConvFloat32, planConvInt8, type Requantize } from '../i8.js';
 import { type Layout, type NodeOf, unsupported } from '../layout.js';
 import { PRODUCT_FIELDS } from '../params.js';
-import { planProduct, type ProductTransform } from '../product.js';
+import { planProduct, type ProductLayer, type ProductTransform } from '../product.js';
 
 type ProductNode = NodeOf<'dense'> | NodeOf<'conv2d'>;
 
@@ -46,14 +46,15 @@ function planPlanes(
 ): void {
   const { encoding, bits } = input;
   const leveled = encoding === 'centered' || (encoding === 'levels' && bits > 1);
-  if (!leveled || ![1, 2, 3, 4, 8].includes(bits) || (padValue !== 0 && padValue !== 1)) {
+  const outside = padValue === 0 || padValue === 1 ? padValue : undefined;
+  if (!leveled || ![1, 2, 3, 4, 8].includes(bits) || outside === undefined) {
     throw unsupported(node, `an input of ${encoding} ${bits}-bit beside ${weights.encoding} weights`);
   }
-  const layer = {
+  const layer: ProductLayer = {
     geometry,
-    activations: { encoding: encoding as 'centered' | 'levels', bits },
+    activations: { encoding, bits },
     weights: { encoding: weights.encoding as 'centered' | 'ternary', bits: weights.bits },
-    padValue: padValue as 0 | 1,
+    padValue: outside,
     transform: productTransform(layout, node, geometry.n),
   };
   const at = {
@@ -80,7 +81,11 @@ function productTransform(layout: Layout, node: ProductNode, n: number): Product
       return { kind: 'bits', thresholds: layout.constant(transform.thresholds) };
     case 'multiThreshold': {
       const thresholds = layout.graph.constants[transform.thresholds];
-      return { kind: 'levels', thresholds: layout.constant(transform.thresholds), count: elements(thresholds.shape) / n };
+      return {
+        kind: 'levels',
+        thresholds: layout.constant(transform.thresholds),
+        count: elements(thresholds.shape) / n,
+      };
     }
     case 'integerAffine': {
       const { multipliers, biases } = transform;
