@@ -26,7 +26,9 @@ export default ts.config(
     files: ['**/*.{js,mjs}'],
     extends: [js.configs.recommended],
     languageOptions: {
-      globals: Object.fromEntries(['console', 'performance', 'process', 'URL', 'WebAssembly'].map((name) => [name, 'readonly'])),
+      globals: Object.fromEntries(
+        ['console', 'performance', 'process', 'URL', 'WebAssembly'].map((name) => [name, 'readonly']),
+      ),
     },
   },
 );
