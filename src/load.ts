@@ -4,7 +4,7 @@ import { readModel } from './model/read.js';
 import { DEFAULT_LIMITS, type Limits } from './model/validate.js';
 import { PAGE, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
-import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
+import { type Build, BUILDS, supports } from './wasm/builds.js';
 import { compile, heapBase, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
 
 export interface LoadOptions {
@@ -18,7 +18,7 @@ export interface LoadOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** Where a host keeps the three builds. */
+/** Where a host keeps the builds. */
 export type KernelSource = (build: Build) => ModuleSource | Promise<ModuleSource>;
 
 /** The largest memory that WebAssembly with 32-bit addresses has. */
@@ -40,15 +40,21 @@ function compileOnce(build: Build, source: KernelSource): Promise<WebAssembly.Mo
 /**
  * Verifies a model file and makes it ready to run.
  *
+ * @param shipped the builds that `source` has
  * @throws ModelFormatError for bytes that are no valid model, UnsupportedError for a build that this engine lacks
  */
-export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source: KernelSource): Promise<Model> {
+export async function loadBytes(
+  bytes: Uint8Array,
+  options: LoadOptions,
+  source: KernelSource,
+  shipped: readonly Build[] = BUILDS,
+): Promise<Model> {
   const batch = options.batch ?? 1;
   if (!(Number.isInteger(batch) && batch >= 1 && batch <= 65536)) {
     throw new RangeError(`"batch" expected 1 to 65536, got ${batch}`);
   }
   const graph = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
-  const build = options.module === undefined ? chooseBuild(options.build) : 'custom';
+  const build = options.module === undefined ? chooseBuild(options.build, shipped) : 'custom';
   const module = await (build === 'custom' ? compile(options.module!) : compileOnce(build, source));
   const plan = planGraph(graph, {
     base: heapBase(module),
@@ -64,9 +70,16 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
   return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, build);
 }
 
-function chooseBuild(build: Build | undefined): Build {
-  if (build === undefined) return bestBuild();
-  if (!BUILDS.includes(build)) throw new RangeError(`"build" expected ${BUILDS.join(', ')}, got ${String(build)}`);
-  if (supports(build)) return build;
-  throw new UnsupportedError(`this engine does not run the ${build} build of the kernels; it runs ${bestBuild()}`);
+function chooseBuild(build: Build | undefined, shipped: readonly Build[]): Build {
+  if (build !== undefined && !BUILDS.includes(build)) {
+    throw new RangeError(`"build" expected ${BUILDS.join(', ')}, got ${String(build)}`);
+  }
+  const runs = shipped.filter(supports);
+  const chosen = build ?? runs.at(-1);
+  if (chosen !== undefined && runs.includes(chosen)) return chosen;
+  const names = (list: readonly Build[]): string => list.join(', ') || 'none';
+  throw new UnsupportedError(
+    `kernels: expected a build that this engine runs (${names(BUILDS.filter(supports))}) and this entry of the package ` +
+      `has (${names(shipped)}), got ${build ?? 'none'}; pass { module } to bring your own`,
+  );
 }

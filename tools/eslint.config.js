@@ -7,7 +7,7 @@ import ts from 'typescript-eslint';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 export default ts.config(
-  { ignores: ['**/node_modules', '**/dist', '**/build', 'assembly', 'src/model/generated'] },
+  { ignores: ['**/node_modules', '**/dist', '**/build', 'assembly', 'models', 'src/model/generated'] },
   { basePath: root, files: ['**/*.ts'], extends: [js.configs.recommended, ts.configs.recommendedTypeChecked] },
   {
     basePath: root,

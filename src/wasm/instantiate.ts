@@ -39,10 +39,17 @@ export async function compile(source: ModuleSource | Promise<ModuleSource>): Pro
   return isModule(given) ? given : WebAssembly.compile(given);
 }
 
-/** First byte of linear memory behind the kernels' static tables; instantiates once in the smallest memory. */
+const heapBases = new WeakMap<WebAssembly.Module, number>();
+
+/** First byte of linear memory behind the kernels' static tables; instantiates once a module, in the smallest memory. */
 export function heapBase(module: WebAssembly.Module): number {
-  const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
-  return (exports['HEAP_BASE'] as WebAssembly.Global).value as number;
+  let base = heapBases.get(module);
+  if (base === undefined) {
+    const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
+    base = (exports['HEAP_BASE'] as WebAssembly.Global).value as number;
+    heapBases.set(module, base);
+  }
+  return base;
 }
 
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */
@@ -53,5 +60,9 @@ export function instantiateKernels(module: WebAssembly.Module, pages: number): I
 }
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): { exports: WebAssembly.Exports } {
-  return instantiateSync(module, { env: { memory } }).instance;
+  const imports = { env: { memory } };
+  // The loader asks instanceof, and takes another realm's Module for bytes.
+  return module instanceof WebAssembly.Module
+    ? instantiateSync(module, imports).instance
+    : new WebAssembly.Instance(module, imports);
 }
