@@ -1,8 +1,9 @@
 // The core of load(): bytes in, model out, on any host. The entries (index.*.ts) add where kernels and files come from.
 import { UnsupportedError } from './errors.js';
+import type { Graph } from './model/graph.js';
 import { readModel } from './model/read.js';
 import { DEFAULT_LIMITS, type Limits } from './model/validate.js';
-import { PAGE, planGraph } from './plan/plan.js';
+import { PAGE, type Plan, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
 import { type Build, BUILDS, supports } from './wasm/builds.js';
 import { compile, heapBase, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
@@ -37,6 +38,15 @@ function compileOnce(build: Build, source: KernelSource): Promise<WebAssembly.Mo
   return module;
 }
 
+/** All that a model is made from: plain data and compiled kernels, which another thread can be sent. */
+export interface Prepared {
+  readonly graph: Graph;
+  readonly plan: Plan;
+  readonly module: WebAssembly.Module;
+  readonly bytes: Uint8Array;
+  readonly build: Build | 'custom';
+}
+
 /**
  * Verifies a model file and makes it ready to run.
  *
@@ -49,6 +59,21 @@ export async function loadBytes(
   source: KernelSource,
   shipped: readonly Build[] = BUILDS,
 ): Promise<Model> {
+  return modelOf(await prepare(bytes, options, source, shipped));
+}
+
+/** A model over fresh memory of its own. */
+export function modelOf({ graph, plan, module, bytes, build }: Prepared): Model {
+  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, build);
+}
+
+/** As loadBytes(), up to what every thread does for itself. */
+export async function prepare(
+  bytes: Uint8Array,
+  options: LoadOptions,
+  source: KernelSource,
+  shipped: readonly Build[] = BUILDS,
+): Promise<Prepared> {
   const batch = options.batch ?? 1;
   if (!(Number.isInteger(batch) && batch >= 1 && batch <= 65536)) {
     throw new RangeError(`"batch" expected 1 to 65536, got ${batch}`);
@@ -67,7 +92,7 @@ export async function loadBytes(
       `model "${graph.name}" expected to need at most ${MAX_MEMORY} bytes, got ${plan.memory.total}; lower batch`,
     );
   }
-  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, build);
+  return { graph, plan, module, bytes, build };
 }
 
 function chooseBuild(build: Build | undefined, shipped: readonly Build[]): Build {

@@ -13,7 +13,9 @@ export async function fetchBytes(source: ModelSource | Promise<ModelSource>): Pr
   if (tag === '[object ArrayBuffer]') return new Uint8Array(given as ArrayBuffer);
   if (tag === '[object Response]') return bodyOf(given as Response);
   if (typeof given === 'string' || tag === '[object URL]') return bodyOf(await fetch(given as string | URL));
-  throw new TypeError(`"source" expected bytes, a URL or a Response, got ${given === null ? 'null' : typeof given}`);
+  throw new TypeError(
+    `"source" expected bytes, a path, a URL or a Response, got ${given === null ? 'null' : typeof given}`,
+  );
 }
 
 async function bodyOf(response: Response): Promise<Uint8Array> {

@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'index.workerd.ts': ENTRY,
   'index.edge-light.ts': ENTRY,
   'index.inline.ts': ENTRY,
+  pool: ['errors.ts', 'load.ts', 'plan', 'runtime', 'sources.ts', 'sources.files.ts', 'wasm'],
   cli: ['errors.ts', 'numerics', 'model', 'runtime', 'wasm', 'train', 'export', 'index.ts', 'index.node.ts'],
 };
 
@@ -57,7 +58,7 @@ test('imports go one way', () => {
     assert.ok(allowed, `src/${file}: "${part}" is not in the list of parts`);
     for (const specifier of importsOf(join('src', file)).filter((name) => name.startsWith('.'))) {
       // What build-wasm makes stands beside the compiled entries only.
-      if (specifier.startsWith('./kernels.') && part.startsWith('index.')) continue;
+      if (/^\.\.?\/kernels\./.test(specifier) && (part.startsWith('index.') || part === 'pool')) continue;
       const target = normalize(join(dirname(file), specifier))
         .split(sep)
         .join('/')
@@ -72,14 +73,15 @@ test('imports go one way', () => {
 });
 
 /** Files of src/ that `entry` pulls in, and the packages. What build-wasm makes (kernels.*) is followed no further. */
-function reachedFrom(entry: string): { files: Set<string>; packages: string[] } {
+function reachedFrom(entry: string, root = 'src'): { files: Set<string>; packages: string[] } {
   const packages = new Set<string>();
   const files = new Set<string>();
   const follow = (file: string): void => {
     if (files.has(file) || file.startsWith('kernels.')) return;
     files.add(file);
-    for (const specifier of importsOf(join('src', file))) {
-      if (specifier.startsWith('.')) follow(normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts'));
+    for (const specifier of importsOf(join(root, file))) {
+      const extension = root === 'src' ? '.ts' : '.js';
+      if (specifier.startsWith('.')) follow(normalize(join(dirname(file), specifier)).replace(/\.js$/, extension));
       else packages.add(specifier);
     }
   };
@@ -94,6 +96,12 @@ test('every entry of the runtime needs no package but flatbuffers and @assemblys
     assert.equal(packages, ['@assemblyscript/loader', 'flatbuffers', ...ofFiles], host);
     for (const file of files) assert.not.match(file, /^(train|export|cli|reference)/);
   }
+});
+
+// Compiled, because there types are no imports.
+test('the threads of a pool need no package, because import maps do not reach into workers', () => {
+  assert.equal(reachedFrom('pool/worker.web.js', 'dist').packages, []);
+  assert.equal(reachedFrom('pool/worker.node.js', 'dist').packages, ['node:worker_threads']);
 });
 
 test('the core awaits nothing at its top level, imports nothing late and knows neither fetch nor a document', () => {

@@ -1,0 +1,9 @@
+// The suite in WebKit's shell, bundled to one script; `bitlane` is bitlane/inline. The shell has no atob and no URL.
+import * as api from 'bitlane/inline';
+import fixtures from './fixtures.js';
+import { runSuite } from './suite.js';
+
+runSuite({ api, fixtures }).then(
+  (report) => print(`RESULT ${JSON.stringify(report)}`),
+  (error) => print(`${error}\n${error.stack}`),
+);
