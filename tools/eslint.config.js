@@ -45,7 +45,7 @@ export default ts.config(
             'performance',
             'requestAnimationFrame',
           ],
-          ...['setTimeout', 'clearTimeout', 'window', 'location', 'AbortSignal', 'WebAssembly', 'print', 'readFile'],
+          ...['setTimeout', 'clearTimeout', 'window', 'location', 'AbortSignal', 'WebAssembly', 'print', 'preciseTime', 'escape', 'unescape'],
         ].map((name) => [name, 'readonly']),
       ),
     },

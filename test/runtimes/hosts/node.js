@@ -8,7 +8,8 @@ import fixtures from './fixtures.js';
 import { runSuite } from './suite.js';
 
 const kernels = (build) => readFile(fileURLToPath(import.meta.resolve(`bitlane/kernels.${build}.wasm`)));
-const report = await runSuite({ api, fixtures, kernels, pool });
+const light = process.env.BITLANE_LIGHT === '1';
+const report = await runSuite({ api, fixtures, kernels, ...(light ? { light } : { pool }) });
 
 const [{ model, input, outputs }] = fixtures;
 const bytes = (text) => Uint8Array.from(Buffer.from(text, 'base64'));
