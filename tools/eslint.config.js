@@ -34,7 +34,19 @@ export default ts.config(
     languageOptions: {
       globals: Object.fromEntries(
         [
-          ...['Buffer', 'Bun', 'Deno', 'DecompressionStream', 'Request', 'Response', 'Headers', 'atob', 'fetch'],
+          ...[
+            'Buffer',
+            'Bun',
+            'Deno',
+            'DecompressionStream',
+            'Blob',
+            'Request',
+            'Response',
+            'Headers',
+            'ReadableStream',
+            'atob',
+            'fetch',
+          ],
           ...[
             'addEventListener',
             'document',
@@ -45,7 +57,18 @@ export default ts.config(
             'performance',
             'requestAnimationFrame',
           ],
-          ...['setTimeout', 'clearTimeout', 'window', 'location', 'AbortSignal', 'WebAssembly', 'print', 'preciseTime', 'escape', 'unescape'],
+          ...[
+            'setTimeout',
+            'clearTimeout',
+            'window',
+            'location',
+            'AbortSignal',
+            'WebAssembly',
+            'print',
+            'preciseTime',
+            'escape',
+            'unescape',
+          ],
         ].map((name) => [name, 'readonly']),
       ),
     },
