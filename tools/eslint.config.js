@@ -40,7 +40,19 @@ export default ts.config(
     languageOptions: {
       globals: Object.fromEntries(
         [
-          ...['Buffer', 'Bun', 'Deno', 'DecompressionStream', 'Request', 'Response', 'Headers', 'atob', 'fetch'],
+          ...[
+            'Buffer',
+            'Bun',
+            'Deno',
+            'DecompressionStream',
+            'Blob',
+            'Request',
+            'Response',
+            'Headers',
+            'ReadableStream',
+            'atob',
+            'fetch',
+          ],
           ...[
             'addEventListener',
             'document',
@@ -51,7 +63,18 @@ export default ts.config(
             'performance',
             'requestAnimationFrame',
           ],
-          ...['setTimeout', 'clearTimeout', 'window', 'location', 'AbortSignal', 'WebAssembly', 'print', 'preciseTime', 'escape', 'unescape'],
+          ...[
+            'setTimeout',
+            'clearTimeout',
+            'window',
+            'location',
+            'AbortSignal',
+            'WebAssembly',
+            'print',
+            'preciseTime',
+            'escape',
+            'unescape',
+          ],
         ].map((name) => [name, 'readonly']),
       ),
     },
