@@ -57,7 +57,9 @@ export function describeKernels(module: WebAssembly.Module): KernelInfo {
     const number = (name: string): number => {
       const value: unknown = (exports[name] as WebAssembly.Global | undefined)?.value;
       if (typeof value === 'number') return value;
-      throw new UnsupportedError(`the module given expected to be kernels of bitlane with a global "${name}", got none`);
+      throw new UnsupportedError(
+        `the module given expected to be kernels of bitlane with a global "${name}", got none`,
+      );
     };
     info = { build: BUILDS[number('BUILD')], heapBase: number('HEAP_BASE') };
     described.set(module, info);
