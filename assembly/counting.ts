@@ -47,6 +47,18 @@ function bitsOf(all: v128, odd: v128, limits: usize): i32 {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high));
 }
 
+/** 16 bits: 2 * count + base <= limit, without sign. */
+// @ts-ignore: decorator
+@inline
+function bitsWithin(all: v128, odd: v128, base: i32, limits: usize): i32 {
+  const full = i16x8.splat(<i16>base);
+  const low = i16x8.add(i16x8.shl(lowChannels(all, odd), 1), full);
+  const high = i16x8.add(i16x8.shl(highChannels(all, odd), 1), full);
+  return i8x16.bitmask(
+    i8x16.narrow_i16x8_s(i16x8.le_u(low, v128.load(limits)), i16x8.le_u(high, v128.load(limits, 16))),
+  );
+}
+
 // @ts-ignore: decorator
 @inline
 function putBits(out: usize, bits: i32, left: i32): void {
@@ -325,10 +337,12 @@ export function popcountMasked(p: ProductParams, weights: usize, blocks: i32, ta
 /**
  * The body of the value kernels: ROWS (1, 2 or 4, a constant) sets of tables against `blocks` x 16 channels. A set is a
  * pixel, or with HALVES the low or the high halves of one: targets and bases then count pixels, two sets each.
+ *
+ * With `limits`, (N rounded up to 16) u16, the kernel writes rows of N bits, 2 * count + base <= limit; else accumulators.
  */
 // @ts-ignore: decorator
 @inline
-function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, targets: usize, halves: bool, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
+function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, halves: bool, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
   const mask = v128.load(NIBBLE_MASK);
   const across = p.segmentsAcross;
   const span = <usize>p.segmentBytes << 4;
@@ -340,6 +354,8 @@ function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, target
   const third = halves ? 4 : 8;
   const fourth = halves ? 4 : 12;
   const more = halves ? 4 : 0;
+  // With limits, the last block may have fewer than 16 channels.
+  let left = p.outputs;
   let offset: usize = 0;
   for (; blocks > 0; blocks--) {
     let started = false;
@@ -390,6 +406,17 @@ function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, target
             x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
           }
         } while (--flushes && (w < end || ahead > 0));
+        if (limits) {
+          if (halves) {
+            x0 = i16x8.add(x0, i16x8.shl(x1, 4)), y0 = i16x8.add(y0, i16x8.shl(y1, 4));
+            if (ROWS > 2) x2 = i16x8.add(x2, i16x8.shl(x3, 4)), y2 = i16x8.add(y2, i16x8.shl(y3, 4));
+          }
+          putBits(load<usize>(targets) + offset, bitsWithin(x0, y0, load<i32>(targets, BASES), limits), left);
+          if (ROWS > 1 && !halves) putBits(load<usize>(targets, 4) + offset, bitsWithin(x1, y1, load<i32>(targets, BASES + 4), limits), left);
+          if (ROWS > 2) putBits(load<usize>(targets + third) + offset, bitsWithin(x2, y2, load<i32>(targets + third, BASES), limits), left);
+          if (ROWS > 2 && !halves) putBits(load<usize>(targets, 12) + offset, bitsWithin(x3, y3, load<i32>(targets, BASES + 12), limits), left);
+          break;
+        }
         take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
         if (ROWS > 1) take(load<usize>(targets + second) + offset, load<i32>(targets + second, BASES), x1, y1, shift + more, halves || started);
         if (ROWS > 2) {
@@ -400,18 +427,24 @@ function values(ROWS: i32, p: ProductParams, weights: usize, blocks: i32, target
       } while (w < end || ahead > 0);
       weights += planeBytes;
     }
-    offset += 64;
+    left -= 16;
+    if (limits) {
+      limits += 32;
+      offset += 2;
+    } else {
+      offset += 64;
+    }
   }
 }
 
-export function countValues1(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize): void {
-  values(1, p, weights, blocks, targets, false, acrossStep, downStep, t0, 0, 0, 0);
+export function countValues1(p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, acrossStep: usize, downStep: usize, t0: usize): void {
+  values(1, p, weights, blocks, targets, limits, false, acrossStep, downStep, t0, 0, 0, 0);
 }
 
-export function countValues2(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize): void {
-  values(2, p, weights, blocks, targets, p.bits == 8, acrossStep, downStep, t0, t1, 0, 0);
+export function countValues2(p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize): void {
+  values(2, p, weights, blocks, targets, limits, p.bits == 8, acrossStep, downStep, t0, t1, 0, 0);
 }
 
-export function countValues4(p: ProductParams, weights: usize, blocks: i32, targets: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
-  values(4, p, weights, blocks, targets, p.bits == 8, acrossStep, downStep, t0, t1, t2, t3);
+export function countValues4(p: ProductParams, weights: usize, blocks: i32, targets: usize, limits: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
+  values(4, p, weights, blocks, targets, limits, p.bits == 8, acrossStep, downStep, t0, t1, t2, t3);
 }

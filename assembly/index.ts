@@ -2,6 +2,7 @@
 // Kernels are pure functions over linear memory: no allocation, no graph, no state. The host owns all memory from
 // HEAP_BASE on and leaves 64 readable bytes behind everything a kernel reads.
 export { prepare_bits, prepare_values, product_bits, product_values } from './product';
+export { max_pool } from './pool';
 export { conv_i8 } from './i8conv';
 export { depthwise_i8 } from './i8depthwise';
 

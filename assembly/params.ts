@@ -96,3 +96,33 @@ export class ProductParams {
   /** Bytes of one output pixel. */
   outputStride: usize;
 }
+
+/** What the maximum of two elements is. */
+export const POOL_BITS: i32 = 0;
+export const POOL_U8: i32 = 1;
+export const POOL_I8: i32 = 2;
+
+/** A max-pool over windows that each have a tap inside the map. */
+@unmanaged
+export class PoolParams {
+  /** (samples, height, width, pixelBytes). */
+  input: usize;
+  inputStride: usize;
+  height: i32;
+  width: i32;
+  pixelBytes: i32;
+  kernelHeight: i32;
+  kernelWidth: i32;
+  strideY: i32;
+  strideX: i32;
+  dilationY: i32;
+  dilationX: i32;
+  padTop: i32;
+  padLeft: i32;
+  outHeight: i32;
+  outWidth: i32;
+  /** One of POOL_*. */
+  kind: i32;
+  /** (samples, outHeight, outWidth, pixelBytes). */
+  output: usize;
+}

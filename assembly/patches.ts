@@ -28,8 +28,9 @@ export function gatherBits(p: ProductParams, m: i32, g: i32, row: usize, mask: u
   const plane = p.outHeight * p.outWidth;
   const sample = m / plane;
   const at = m - sample * plane;
-  const y0 = at / p.outWidth * p.strideY - p.padTop;
-  const x0 = at % p.outWidth * p.strideX - p.padLeft;
+  const line = at / p.outWidth;
+  const y0 = line * p.strideY - p.padTop;
+  const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
   const map = p.input + <usize>sample * p.inputStride;
   const step = <usize>p.dilationX * p.pixelBytes;
   const endX = x0 + (p.kernelWidth - 1) * p.dilationX;
@@ -77,16 +78,24 @@ export function gatherValues(p: ProductParams, m: i32, g: i32, row: usize, mask:
   const plane = p.outHeight * p.outWidth;
   const sample = m / plane;
   const at = m - sample * plane;
-  const y0 = at / p.outWidth * p.strideY - p.padTop;
-  const x0 = at % p.outWidth * p.strideX - p.padLeft;
+  const line = at / p.outWidth;
+  const y0 = line * p.strideY - p.padTop;
+  const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
   const map = p.input + <usize>sample * p.inputStride + <usize>(g * p.channels);
   const top = (1 << p.bits) - 1;
   const fill = p.padValue ? (p.levels ? 1 : (top + 1) >> 1) : 0;
   const start = row;
+  const insideX = p.groups * p.dilationX == 1 && x0 >= 0 && x0 + p.kernelWidth <= p.width;
   let outside = 0;
   for (let ky = 0, y = y0; ky < p.kernelHeight; ky++, y += p.dilationY) {
     const insideY = <u32>y < <u32>p.height;
     let source = map + <usize>(y * p.width + x0) * p.pixelBytes;
+    if (insideY && insideX) {
+      const run = <usize>p.kernelWidth * bytes;
+      copyRun(row, source, run);
+      row += run;
+      continue;
+    }
     for (let kx = 0, x = x0; kx < p.kernelWidth; kx++, x += p.dilationX) {
       if (insideY && <u32>x < <u32>p.width) {
         copyRun(row, source, bytes);

@@ -51,8 +51,9 @@ export function prepare_bits(params: usize): void {
 /** Levels of 2, 3, 4 or 8 bits x signs, ternary or k-bit planes of weights. */
 export function product_values(params: usize, samples: i32): void {
   const p = changetype<ProductParams>(params);
-  if (ASC_FEATURE_SIMD && p.method == METHOD_SHARED) valuesShared(p, samples);
-  else valuesByPatches(p, samples);
+  const limits = ASC_FEATURE_SIMD ? buildValueLimits(p) : 0;
+  if (ASC_FEATURE_SIMD && p.method == METHOD_SHARED) valuesShared(p, samples, limits);
+  else valuesByPatches(p, samples, limits);
 }
 
 /** Packs the weights of patches without the bits that pad each tap to a byte, into memory of their own. */
@@ -178,11 +179,34 @@ function buildLimits(p: ProductParams): usize {
   return limits;
 }
 
+/**
+ * The same for centered levels, as limits without sign of 2 * count + lost + 1, where `lost` is what taps outside take from
+ * the base: a >= t is base - lost - 2 * count >= t.
+ */
+function buildValueLimits(p: ProductParams): usize {
+  const base = valuesFull(p);
+  // A tap outside takes at most 17 for every 4 of its channels, which is less than they add.
+  if (p.transform != TRANSFORM_BITS || p.planes > 1 || p.groups > 1 || p.levels || base > 32000) return 0;
+  const limits = p.tables;
+  for (let n = 0; n < ((p.outputs + 15) & ~15); n++) {
+    let limit: i64 = 0;
+    if (n < p.outputs) limit = max<i64>(min<i64>(<i64>base - load<i32>(p.first + (<usize>n << 2)) + 1, 65535), 0);
+    store<u16>(limits + (<usize>n << 1), <u16>limit);
+  }
+  return limits;
+}
+
+// @ts-ignore: decorator
+@inline
+function limitBytes(p: ProductParams): usize {
+  return <usize>((p.outputs + 15) & ~15) * 2;
+}
+
 /** Tables start behind the pair rows and the limits. */
 // @ts-ignore: decorator
 @inline
 function tablesOf(p: ProductParams): usize {
-  return p.tables + PAIR_ROWS + <usize>((p.outputs + 15) & ~15) * 2;
+  return p.tables + PAIR_ROWS + limitBytes(p);
 }
 
 // ------------------------------------------------------------------------------------------------------------ bits, shared
@@ -338,7 +362,8 @@ function buildPatchPair(p: ProductParams, m0: i32, m1: i32, i: i32, g: i32, limi
   }
   if (limits) setTarget(p, i, outputOf(p, m0), 0), setTarget(p, i + 1, outputOf(p, m1), 0);
   if (!edge) buildPairs(p.tables, a, b, bytes, out);
-  memory.fill(out + (bytes << 5), 0, (<usize>p.segmentBytes - bytes) << 5);
+  // Empty tables up to the step of the kernel: stores, because a call of memory.fill costs more than the one or two rows.
+  for (let at = out + (bytes << 5); at < out + (<usize>p.segmentBytes << 5); at += 16) v128.store(at, i32x4.splat(0));
 }
 
 // ---------------------------------------------------------------------------------------------------------- bits, popcount
@@ -411,7 +436,7 @@ function popcountGroup(p: ProductParams, m: i32, pixels: i32, g: i32): void {
 
 // ---------------------------------------------------------------------------------------------------------- values, shared
 
-function valuesShared(p: ProductParams, samples: i32): void {
+function valuesShared(p: ProductParams, samples: i32, limits: usize): void {
   const bytes = <usize>((p.channels + 7) >> 3);
   const reach = (p.kernelHeight - 1) * p.dilationY + 1;
   const columns = (p.outWidth - 1) * p.strideX + (p.kernelWidth - 1) * p.dilationX + 1;
@@ -420,7 +445,7 @@ function valuesShared(p: ProductParams, samples: i32): void {
   const high = p.bits == 8 ? p.halfBytes : 0;
   const top = (1 << p.bits) - 1;
   // One table serves all pixels outside; it stands before the others.
-  const edge = p.tables;
+  const edge = p.tables + limitBytes(p);
   const edgeHigh = high ? pixelTable : 0;
   const tables = edge + 2 * pixelTable;
   const lost = buildEdge(p, edge, edgeHigh);
@@ -447,7 +472,7 @@ function valuesShared(p: ProductParams, samples: i32): void {
           sums += 4;
         }
       }
-      valuesBand(p, s * p.outHeight + y, firstY, rows, tables, rowTable, pixelTable, columns, lost);
+      valuesBand(p, s * p.outHeight + y, firstY, rows, limits, tables, rowTable, pixelTable, columns, lost);
     }
   }
 }
@@ -469,7 +494,7 @@ function buildEdge(p: ProductParams, out: usize, high: usize): i32 {
   return lost;
 }
 
-function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, tables: usize, rowTable: usize, pixelTable: usize, columns: i32, lost: i32): void {
+function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, limits: usize, tables: usize, rowTable: usize, pixelTable: usize, columns: i32, lost: i32): void {
   const total = rows * p.outWidth;
   const blocks = (p.outputs + 15) >> 4;
   const acrossStep = <usize>p.dilationX * pixelTable;
@@ -490,16 +515,22 @@ function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, tab
       else if (i == 1) t1 = t;
       else if (i == 2) t2 = t;
       else t3 = t;
-      const base = p.levels
-        ? windowSum(p, p.sums + (<usize>(r * p.strideY * columns + x * p.strideX) << 2), columns)
-        : valuesFull(p) - (lost ? lost * outsideTaps(p, firstY + r * p.strideY, x * p.strideX - p.padLeft) : 0);
-      setTarget(p, i, accumulatorRow(p, i), p.coefficients * base);
+      if (p.levels) {
+        const sum = windowSum(p, p.sums + (<usize>(r * p.strideY * columns + x * p.strideX) << 2), columns);
+        setTarget(p, i, accumulatorRow(p, i), p.coefficients * sum);
+      } else {
+        const away = lost ? lost * outsideTaps(p, firstY + r * p.strideY, x * p.strideX - p.padLeft) : 0;
+        if (limits) setTarget(p, i, outputOf(p, firstRow * p.outWidth + m + i), away + 1);
+        else setTarget(p, i, accumulatorRow(p, i), p.coefficients * (valuesFull(p) - away));
+      }
     }
-    if (pixels == 4) countValues4(p, p.weights, blocks, targets, acrossStep, downStep, t0, t1, t2, t3);
-    else if (pixels == 2) countValues4(p, p.weights, blocks, targets, acrossStep, downStep, t0, t0 + high, t1, t1 + high);
-    else if (halves) countValues2(p, p.weights, blocks, targets, acrossStep, downStep, t0, t0 + high);
-    else countValues1(p, p.weights, blocks, targets, acrossStep, downStep, t0);
-    for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, firstRow * p.outWidth + m + i));
+    if (pixels == 4) countValues4(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t1, t2, t3);
+    else if (pixels == 2) countValues4(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t0 + high, t1, t1 + high);
+    else if (halves) countValues2(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t0 + high);
+    else countValues1(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0);
+    if (!limits) {
+      for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, firstRow * p.outWidth + m + i));
+    }
     m += pixels;
   }
 }
@@ -523,36 +554,36 @@ function windowSum(p: ProductParams, sums: usize, columns: i32): i32 {
 
 // --------------------------------------------------------------------------------------------------------- values, patches
 
-function valuesByPatches(p: ProductParams, samples: i32): void {
+function valuesByPatches(p: ProductParams, samples: i32, limits: usize): void {
   const total = samples * p.outHeight * p.outWidth;
   const halves = p.bits == 8;
   const most = !ASC_FEATURE_SIMD ? 1 : halves ? 2 : 4;
   const targets = p.accumulators;
   const step = <usize>p.patchBytes << 5;
-  const t = p.tables;
+  const t = p.tables + limitBytes(p);
   for (let m = 0; m < total; ) {
     const pixels = total - m < most ? 1 : most;
     for (let g = 0; g < p.groups; g++) {
       const weights = groupWeights(p, g);
       const blocks = groupBlocks(p, g);
-      for (let i = 0; i < pixels; i++) valuesPatch(p, m + i, g, i, t + <usize>i * (halves ? 2 * step : step), halves ? step : 0);
-      setGroupTargets(p, pixels, g);
+      for (let i = 0; i < pixels; i++) valuesPatch(p, m + i, g, i, limits, t + <usize>i * (halves ? 2 * step : step), halves ? step : 0);
+      if (!limits) setGroupTargets(p, pixels, g);
       if (ASC_FEATURE_SIMD) {
-        if (pixels > 1) countValues4(p, weights, blocks, targets, 0, 0, t, t + step, t + 2 * step, t + 3 * step);
-        else if (halves) countValues2(p, weights, blocks, targets, 0, 0, t, t + step);
-        else countValues1(p, weights, blocks, targets, 0, 0, t);
+        if (pixels > 1) countValues4(p, weights, blocks, targets, limits, 0, 0, t, t + step, t + 2 * step, t + 3 * step);
+        else if (halves) countValues2(p, weights, blocks, targets, limits, 0, 0, t, t + step);
+        else countValues1(p, weights, blocks, targets, limits, 0, 0, t);
       } else {
         sumTables(p, weights, blocks, targets, t);
       }
       joinGroup(p, pixels, g);
     }
-    for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, m + i));
+    if (!limits) for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, m + i));
     m += pixels;
   }
 }
 
 /** Tables and base of what output pixel m, number i of its block, sees of group g. */
-function valuesPatch(p: ProductParams, m: i32, g: i32, i: i32, out: usize, high: usize): void {
+function valuesPatch(p: ProductParams, m: i32, g: i32, i: i32, limits: usize, out: usize, high: usize): void {
   const count = p.kernelHeight * p.kernelWidth * p.channels;
   const top = (1 << p.bits) - 1;
   let row = plainRow(p, m);
@@ -566,5 +597,6 @@ function valuesPatch(p: ProductParams, m: i32, g: i32, i: i32, out: usize, high:
   }
   if (ASC_FEATURE_SIMD) buildValues(row, mask, count, top, p.levels, out, high);
   else buildSums(row, mask, count, top, p.levels, out);
-  setTarget(p, i, 0, p.coefficients * (p.levels ? sumBytes(row, count) : valuesFull(p) - lost));
+  if (limits) setTarget(p, i, outputOf(p, m), lost + 1);
+  else setTarget(p, i, 0, p.coefficients * (p.levels ? sumBytes(row, count) : valuesFull(p) - lost));
 }

@@ -10,7 +10,7 @@
 //
 // A 0 outside the map mismatches by half of 2^k - 1 whatever the sign: half of the entry for 4, 2 bits and so on, rounded
 // down; what an odd channel leaves over is the same for all output channels and goes into the base (product.ts).
-import { LANE_BIT, NIBBLE_MASK, XOR4 } from './lanes';
+import { highNibbles, LANE_BIT, NIBBLE_MASK, XOR4 } from './lanes';
 
 /** Bytes of the table of pair tables: 256 of 16 bytes. */
 export const PAIR_ROWS: usize = 4096;
@@ -90,49 +90,59 @@ export function buildSingles(a: usize, bytes: usize, out: usize): void {
   }
 }
 
+/** 4 bytes: the last few levels of a row, with zeros behind them. */
+const TAIL = memory.data(4, 16);
+
 /**
  * Value tables of a row of `count` levels; a last half byte of weights gets an empty table. `high` is what lies between
  * the tables of the low halves and of the high halves of 8-bit levels, 0 for the other widths. Where `mask` is given, 0
  * marks bytes that mismatch by themselves, whatever the sign. Reads up to 3 bytes past the row.
  *
- * 1. shuffle x4   one level in all lanes
- * 2. and, xor     l or 2^k - 1 - l, by the pattern of the lane (and, for v = l, l or 0)
- * 3. add x3       the four of them
+ * 1. load8_splat x4     one level in all lanes
+ * 2. xor or andnot x4   l or 2^k - 1 - l, by the pattern of the lane; for v = l, l or 0
+ * 3. add x3             the four of them
  */
 export function buildValues(row: usize, mask: usize, count: i32, top: i32, levels: i32, out: usize, high: usize): void {
   const nibble = v128.load(NIBBLE_MASK);
-  const keep = i8x16.splat(levels ? 0 : -1);
-  const flip = i8x16.splat(<i8>(levels ? 0 : top));
-  const ones = i8x16.splat(-1);
-  // v = l is cleared where the sign is +1; centered levels are turned over there.
-  const keep0 = v128.or(keep, v128.andnot(ones, v128.load(LANE_BIT))), flip0 = v128.and(flip, v128.load(LANE_BIT));
-  const keep1 = v128.or(keep, v128.andnot(ones, v128.load(LANE_BIT, 16))), flip1 = v128.and(flip, v128.load(LANE_BIT, 16));
-  const keep2 = v128.or(keep, v128.andnot(ones, v128.load(LANE_BIT, 32))), flip2 = v128.and(flip, v128.load(LANE_BIT, 32));
-  const keep3 = v128.or(keep, v128.andnot(ones, v128.load(LANE_BIT, 48))), flip3 = v128.and(flip, v128.load(LANE_BIT, 48));
+  const lanes0 = v128.load(LANE_BIT), lanes1 = v128.load(LANE_BIT, 16);
+  const lanes2 = v128.load(LANE_BIT, 32), lanes3 = v128.load(LANE_BIT, 48);
+  const flip = i8x16.splat(<i8>top);
+  const flip0 = v128.and(flip, lanes0), flip1 = v128.and(flip, lanes1);
+  const flip2 = v128.and(flip, lanes2), flip3 = v128.and(flip, lanes3);
   for (let left = (count + 7) & ~7, present = count; left > 0; left -= 4, present -= 4) {
-    const x = i32x4.splat(present >= 4 ? load<i32>(row) : present > 0 ? load<i32>(row) & ((1 << (present << 3)) - 1) : 0);
-    let f0 = flip0, f1 = flip1, f2 = flip2, f3 = flip3;
-    if (mask) {
-      const m = v128.load32_splat(mask);
-      f0 = v128.and(f0, i8x16.shuffle(m, m, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-      f1 = v128.and(f1, i8x16.shuffle(m, m, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
-      f2 = v128.and(f2, i8x16.shuffle(m, m, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2));
-      f3 = v128.and(f3, i8x16.shuffle(m, m, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3));
-      mask += 4;
+    if (present < 4) {
+      store<i32>(TAIL, present > 0 ? load<i32>(row) & ((1 << (present << 3)) - 1) : 0);
+      row = TAIL;
     }
-    const a = v128.xor(v128.and(i8x16.shuffle(x, x, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), keep0), f0);
-    const b = v128.xor(v128.and(i8x16.shuffle(x, x, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), keep1), f1);
-    const c = v128.xor(v128.and(i8x16.shuffle(x, x, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2), keep2), f2);
-    const d = v128.xor(v128.and(i8x16.shuffle(x, x, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3), keep3), f3);
+    let a = v128.load8_splat(row), b = v128.load8_splat(row, 1), c = v128.load8_splat(row, 2), d = v128.load8_splat(row, 3);
+    if (levels) {
+      a = v128.andnot(a, lanes0);
+      b = v128.andnot(b, lanes1);
+      c = v128.andnot(c, lanes2);
+      d = v128.andnot(d, lanes3);
+    } else if (mask) {
+      a = v128.xor(a, v128.and(flip0, v128.load8_splat(mask)));
+      b = v128.xor(b, v128.and(flip1, v128.load8_splat(mask, 1)));
+      c = v128.xor(c, v128.and(flip2, v128.load8_splat(mask, 2)));
+      d = v128.xor(d, v128.and(flip3, v128.load8_splat(mask, 3)));
+      mask += 4;
+    } else {
+      a = v128.xor(a, flip0);
+      b = v128.xor(b, flip1);
+      c = v128.xor(c, flip2);
+      d = v128.xor(d, flip3);
+    }
     if (high) {
-      v128.store(out, i8x16.add(
+      const low = i8x16.add(
         i8x16.add(v128.and(a, nibble), v128.and(b, nibble)),
         i8x16.add(v128.and(c, nibble), v128.and(d, nibble)),
-      ));
-      v128.store(out + high, i8x16.add(
-        i8x16.add(v128.and(i16x8.shr_u(a, 4), nibble), v128.and(i16x8.shr_u(b, 4), nibble)),
-        i8x16.add(v128.and(i16x8.shr_u(c, 4), nibble), v128.and(i16x8.shr_u(d, 4), nibble)),
-      ));
+      );
+      v128.store(out, low);
+      const top = i8x16.add(
+        i8x16.add(highNibbles(a, nibble), highNibbles(b, nibble)),
+        i8x16.add(highNibbles(c, nibble), highNibbles(d, nibble)),
+      );
+      v128.store(out + high, top);
     } else {
       v128.store(out, i8x16.add(i8x16.add(a, b), i8x16.add(c, d)));
     }

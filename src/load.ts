@@ -57,7 +57,7 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
     batch,
     fileBytes: bytes.length,
     constantOffset: (constant) => constant.data.byteOffset - bytes.byteOffset,
-    choice: { build, kernel: 'table', block: 8 },
+    choice: { simd: build !== 'scalar', kernel: 'table', block: 8 },
   });
   if (plan.memory.total > MAX_MEMORY) {
     throw new UnsupportedError(

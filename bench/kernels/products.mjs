@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { heapBase, instantiateKernels } from '../../build/src/wasm/instantiate.js';
 import { outHeight, outWidth } from '../../build/src/numerics/geometry.js';
-import { planProduct } from '../../build/src/plan/conv.js';
+import { planProduct } from '../../build/src/plan/product.js';
 import { PRODUCT_FIELDS } from '../../build/src/plan/params.js';
 
 const build = process.argv[2] ?? 'simd';
@@ -49,8 +49,8 @@ function layer(name, g, bits, planes, choice, samples = 1, encoding = 'centered'
     transform: { kind: 'bits', thresholds },
   };
   const at = { input, weights, output, scratch, prepared: 0 };
-  const prepared = reserve(planProduct(description, at, { build, ...choice }).preparedBytes);
-  const call = planProduct(description, { ...at, prepared }, { build, ...choice });
+  const prepared = reserve(planProduct(description, at, { simd: build !== 'scalar', ...choice }).preparedBytes);
+  const call = planProduct(description, { ...at, prepared }, { simd: build !== 'scalar', ...choice });
   if (call.scratchBytes > 16 << 20) throw new RangeError(`internal: scratch ${call.scratchBytes}`);
   const block = reserve(4 * PRODUCT_FIELDS.length);
   PRODUCT_FIELDS.forEach((field, i) => (new Int32Array(memory.buffer)[block / 4 + i] = call.params[field]));

@@ -3,8 +3,8 @@
 // can hand out views of neighbouring memory, so nothing is read through it before this has passed. What the values mean is
 // checked afterwards, in validate.ts.
 //
-// The walk follows the schema (layout.ts), which is not recursive, and every table visited costs budget: a file cannot
-// make it run longer than a few steps per byte, even where tables are shared.
+// The walk follows the schema (layout.ts), which is not recursive, and every table and vector visited costs budget: a file
+// cannot make it, or the reader after it, run longer than a few steps per byte, even where tables or vectors are shared.
 import { ModelFormatError } from '../errors.js';
 import { type Field, SCALAR_BYTES, TABLES } from './layout.js';
 
@@ -108,7 +108,7 @@ class Verifier {
   private spend(path: string, at: number, cost: number): void {
     this.budget -= cost;
     if (this.budget < 0) {
-      throw new ModelFormatError(path, 'tables and strings that are not shared over and over', 'too many visits', at);
+      throw new ModelFormatError(path, 'tables and vectors that are not shared over and over', 'too many visits', at);
     }
   }
 
@@ -212,6 +212,8 @@ class Verifier {
     const count = this.view.getUint32(at, true);
     // 2^32 * 16 is far below 2^53: the product is exact.
     this.inside(path, at, 4 + count * size, 4, from);
+    // Elements are read, or walked by validate(): tables that share one long vector would multiply that.
+    this.spend(path, at, 4 + count * size);
     if (count > 0 && (at + 4) % align !== 0) {
       throw new ModelFormatError(path, `elements at a multiple of ${align}`, `${at + 4}`, at);
     }
@@ -221,7 +223,6 @@ class Verifier {
   private string(path: string, at: number, from: number): void {
     const count = this.vector(path, at, 1, 1, from);
     this.inside(path, at, 4 + count + 1, 4, from);
-    this.spend(path, at, 4 + count);
     if (this.bytes[at + 4 + count] !== 0) {
       throw new ModelFormatError(path, 'a string that ends with a zero byte', `${this.bytes[at + 4 + count]}`, at);
     }

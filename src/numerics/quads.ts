@@ -132,7 +132,7 @@ export function unpackColumns(data: ArrayLike<number>, g: ConvGeometry): Float32
   const taps = g.kernelHeight * g.kernelWidth;
   const out = new Float32Array(g.channels * taps);
   for (let c = 0; c < g.channels; c++) {
-    for (let tap = 0; tap < taps; tap++) out[c * taps + tap] = data[tap * roundUp(g.channels, 4) + c]!;
+    for (let tap = 0; tap < taps; tap++) out[c * taps + tap] = data[tap * roundUp(g.channels, 4) + c];
   }
   return out;
 }

@@ -4,7 +4,6 @@
 import { UnsupportedError } from '../errors.js';
 import type { Constant, Graph, Node, Operator, Tensor } from '../model/graph.js';
 import { roundUp } from '../numerics/bits.js';
-import type { Build } from '../wasm/builds.js';
 
 /** Start of every block and buffer is a multiple of this. */
 export const ALIGNMENT = 16;
@@ -43,7 +42,8 @@ export interface Placement {
 
 /** How products are to be computed; see planProduct. */
 export interface KernelChoice {
-  readonly build: Build;
+  /** Whether the kernels are a SIMD build. */
+  readonly simd: boolean;
   readonly kernel: 'table' | 'popcount';
   readonly block: 2 | 4 | 8;
 }

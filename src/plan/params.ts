@@ -56,3 +56,28 @@ export type ProductParams = Readonly<Record<(typeof PRODUCT_FIELDS)[number], num
 export const TRANSFORM_CODES = { int32: 0, bits: 1, affine: 2, levels: 3, requantize: 4 } as const;
 /** Codes of ProductParams.method. */
 export const METHOD_CODES = { patches: 0, shared: 1, popcount: 2 } as const;
+
+export const POOL_FIELDS = [
+  'input',
+  'inputStride',
+  'height',
+  'width',
+  'pixelBytes',
+  'kernelHeight',
+  'kernelWidth',
+  'strideY',
+  'strideX',
+  'dilationY',
+  'dilationX',
+  'padTop',
+  'padLeft',
+  'outHeight',
+  'outWidth',
+  'kind',
+  'output',
+] as const;
+
+export type PoolParams = Readonly<Record<(typeof POOL_FIELDS)[number], number>>;
+
+/** Codes of PoolParams.kind. */
+export const POOL_CODES = { bits: 0, levels: 1, int8: 2 } as const;

@@ -2,7 +2,6 @@
 // assembly/product.ts says what the methods are; this file chooses one and sizes its scratch.
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
 import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
-import type { Build } from '../wasm/builds.js';
 import { METHOD_CODES, type ProductParams, TRANSFORM_CODES } from './params.js';
 
 /** Activations: `centered` of 1 bit are packed, all others one byte per value. */
@@ -55,8 +54,9 @@ export interface ProductAddresses {
 }
 
 export interface ProductChoice {
-  readonly build: Build;
-  /** How bits are multiplied; the scalar build always counts. Default: by table. */
+  /** Whether the kernels are a SIMD build. */
+  readonly simd: boolean;
+  /** How bits are multiplied; without SIMD they are always counted. Default: by table. */
   readonly kernel?: 'table' | 'popcount';
   /** Output pixels counted together by tables of bits: 2, 4 or 8. Default 8. */
   readonly block?: 2 | 4 | 8;
@@ -91,7 +91,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
   const taps = g.kernelHeight * g.kernelWidth;
   const tapBytes = packedBytes(channels);
   const n16 = roundUp(g.n, CHANNEL_BLOCK);
-  const scalar = choice.build === 'scalar';
+  const scalar = !choice.simd;
 
   const pixelBytes = packed ? packedBytes(g.channels) : g.channels;
   const across = g.dilationX === 1 ? 1 : g.kernelWidth;
@@ -126,8 +126,10 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
     halfBytes = inputRows * columns * tapBytes * 32;
     if (activations.encoding === 'levels') sumBytes = 4 * inputRows * columns;
   }
-  const headBytes = packed ? PAIR_ROWS + 2 * n16 : 0;
-  const rowStride = roundUp((packed ? patchBytes : taps * channels) + 32, 16);
+  const headBytes = (packed ? PAIR_ROWS : 0) + 2 * n16;
+  // A patch that is one whole pixel is read where it stands.
+  const inPlace = taps === 1 && g.groups === 1 && oh === g.height && ow === g.width && g.padTop + g.padLeft === 0;
+  const rowStride = inPlace ? 16 : roundUp((packed ? patchBytes : taps * channels) + 32, 16);
   const sums = at.scratch + roundUp(headBytes + tableBytes + OVERRUN, 16);
   const rows = sums + roundUp(sumBytes, 16);
   const accumulators = rows + 16 * rowStride + ROW_LIST;

@@ -3,19 +3,18 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packedBytes, packSigns } from '../../src/numerics/bits.js';
 import type { ConvGeometry } from '../../src/numerics/geometry.js';
-import type { ProductChoice } from '../../src/plan/product.js';
 import { thresholdSigns } from '../../src/reference/conv.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
-import { compareCase, geometry, type Layer, randomCase, runCase } from '../helpers/products.js';
+import { type Choice, compareCase, geometry, type Layer, randomCase, runCase, usual } from '../helpers/products.js';
 
 const benches = builds.map((build) => ({ build, bench: new Bench(build, 256) }));
 
 /** Every way a build has for bits. */
-function choicesOf(build: (typeof builds)[number]): ProductChoice[] {
-  if (build === 'scalar') return [{ build }];
-  const blocks = ([2, 4, 8] as const).map((block): ProductChoice => ({ build, kernel: 'table', block }));
-  return [...blocks, { build, kernel: 'popcount' }];
+function choicesOf(build: (typeof builds)[number]): Choice[] {
+  if (build === 'scalar') return [usual(build)];
+  const blocks = ([2, 4, 8] as const).map((block): Choice => ({ ...usual(build), kernel: 'table', block }));
+  return [...blocks, { ...usual(build), kernel: 'popcount' }];
 }
 
 function bits(g: ConvGeometry, padValue: 0 | 1 = 0, planes = 1): Layer {

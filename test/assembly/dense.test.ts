@@ -26,13 +26,13 @@ async function compare(graph: Graph, samples: number, seed: number, input = rand
   }
 }
 
-test('dense_bits equals the reference for 1 to 130 input channels', async () => {
+test('dense products of bits equal the reference for 1 to 130 input channels', async () => {
   for (let k = 1; k <= 130; k++) {
     await compare(denseNetwork({ seed: k, inputBits: 1, inputs: k, widths: [17], last: 'none' }), 5, k);
   }
 });
 
-test('dense_u8 equals the reference for 1 to 130 input channels', async () => {
+test('dense products of bytes equal the reference for 1 to 130 input channels', async () => {
   for (let k = 1; k <= 130; k++) {
     await compare(denseNetwork({ seed: k, inputBits: 8, inputs: k, widths: [17], last: 'none' }), 2, k);
   }
@@ -53,7 +53,7 @@ test('dense layers in a chain, as a network has them', async () => {
   await compare(denseNetwork({ seed: 2, inputBits: 1, inputs: 257, widths: [129, 65, 11] }), 6, 2);
 });
 
-test('dense_bits counts past 8-bit and 16-bit counters', async () => {
+test('dense products of bits count past 8-bit and 16-bit counters', async () => {
   // All weights differ from all inputs: every counter reaches its largest value.
   for (const k of [31 * 8, 31 * 8 + 1, 30 * 8, 240, 241, 65535, 65536, 65537, 65536 + 30720, 256 * 240 + 24, 200003]) {
     const graph = denseNetwork({ seed: k, inputBits: 1, inputs: k, widths: [3], last: 'none' });
@@ -68,7 +68,7 @@ test('dense_bits counts past 8-bit and 16-bit counters', async () => {
   }
 });
 
-test('dense_u8 sums past 8-bit and 16-bit counters', async () => {
+test('dense products of bytes sum past 8-bit and 16-bit counters', async () => {
   for (const k of [16, 17, 4096, 4097, 4368, 8192, 8193, 65537]) {
     for (const byte of [0, 255]) {
       const graph = denseNetwork({ seed: k, inputBits: 8, inputs: k, widths: [3], last: 'none' });

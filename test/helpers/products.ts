@@ -4,12 +4,21 @@ import { packedBytes, packSigns } from '../../src/numerics/bits.js';
 import { packBlocks } from '../../src/numerics/blocks.js';
 import { type ConvGeometry, outHeight, outWidth } from '../../src/numerics/geometry.js';
 import { planProduct, type ProductChoice, type ProductLayer, type ProductTransform } from '../../src/plan/product.js';
+import type { Build } from '../../src/wasm/builds.js';
 import { PRODUCT_FIELDS } from '../../src/plan/params.js';
 import { conv2d } from '../../src/reference/conv.js';
 import type { Bench } from './i8kernels.js';
 import { randomInts } from './random.js';
 
 export type Layer = Omit<ProductLayer, 'transform'>;
+
+/** Messages name the build. */
+export type Choice = ProductChoice & { readonly build: Build };
+
+/** What the plan chooses by itself. */
+export function usual(build: Build): Choice {
+  return { build, simd: build !== 'scalar' };
+}
 
 export interface Case {
   readonly layer: Layer;
@@ -80,7 +89,7 @@ export function randomCase(layer: Layer, samples: number, seed: number): Case {
 }
 
 /** Runs a case; returns the bytes that the kernel wrote, having seen that it wrote nothing behind them. */
-export function runCase(bench: Bench, test: Case, transform: ProductTransform, choice: ProductChoice): Uint8Array {
+export function runCase(bench: Bench, test: Case, transform: ProductTransform, choice: Choice): Uint8Array {
   const { geometry: g } = test.layer;
   const layer = { ...test.layer, transform };
   const input = bench.put(test.input);
@@ -101,7 +110,7 @@ export function runCase(bench: Bench, test: Case, transform: ProductTransform, c
 }
 
 /** Compares i32 accumulators with the reference. */
-export function compareCase(bench: Bench, test: Case, choice: ProductChoice): void {
+export function compareCase(bench: Bench, test: Case, choice: Choice): void {
   bench.clear();
   const got = new Int32Array(runCase(bench, test, { kind: 'int32' }, choice).buffer);
   const bad = got.findIndex((value, i) => value !== test.expected[i]);

@@ -1,8 +1,12 @@
 // Hostile structure that no writer makes: shared tables that would multiply the work, vectors that claim more than there is.
+import { ByteBuffer } from 'flatbuffers';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ModelFormatError } from '../../src/errors.js';
+import { GraphBuilder } from '../../src/model/builder.js';
+import { Model } from '../../src/model/generated/bitlane/fb/model.js';
 import { readModel } from '../../src/model/read.js';
+import { int8, roundingShift } from '../../src/model/specs.js';
 import { fileBytesField, verify } from '../../src/model/verify.js';
 import { writeModel } from '../../src/model/write.js';
 import { denseNetwork } from '../helpers/graphs.js';
@@ -45,7 +49,7 @@ test('verify stops a vector that names one table over and over', () => {
   view.setUint32(field, vector - field, true);
   for (const [count, pattern] of [
     [2, /model\.tensors\[1\]\.name.*a name used once/],
-    [15000, /tables and strings that are not shared over and over, got too many visits/],
+    [15000, /tables and vectors that are not shared over and over, got too many visits/],
   ] as const) {
     view.setUint32(vector, count, true);
     for (let i = 0; i < count; i++) view.setUint32(vector + 4 + 4 * i, table - (vector + 4 + 4 * i), true);
@@ -55,6 +59,28 @@ test('verify stops a vector that names one table over and over', () => {
       String(pattern),
     );
   }
+});
+
+test('verify stops tables that name one long vector over and over', () => {
+  const g = new GraphBuilder('shared');
+  let x = g.input('x', [200], int8);
+  // Constants stand in the file in their order, and offsets only point forward: the long one is the last.
+  for (let i = 0; i < 9; i++) x = g.apply(`t${i}`, x, roundingShift(1));
+  const weights = { encoding: 'int8', shape: [200, 200], values: new Int8Array(40000) } as const;
+  const shared = writeModel(g.output(g.dense('last', x, { weights })).build());
+  const view = new DataView(shared.buffer);
+  const model = Model.getRootAsModel(new ByteBuffer(shared));
+  const fieldOf = (i: number): number => {
+    const table = model.constants(i)!;
+    return table.bb_pos + table.bb!.__offset(table.bb_pos, 14);
+  };
+  readModel(shared);
+  const last = fieldOf(9) + view.getUint32(fieldOf(9), true);
+  for (let i = 0; i < 9; i++) view.setUint32(fieldOf(i), last - fieldOf(i), true);
+  assert.throws(
+    () => verify(shared),
+    (error: Error) => error instanceof ModelFormatError && /shared over and over/.test(error.message),
+  );
 });
 
 test('verify refuses vector lengths that run out of the file or overflow', () => {

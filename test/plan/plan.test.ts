@@ -41,7 +41,7 @@ test('planGraph gives a plan that can be read whole', () => {
     batch: 2,
     fileBytes: 500,
     constantOffset: (c) => graph.constants.indexOf(c) * 16,
-    choice: { build: 'simd', kernel: 'table', block: 8 },
+    choice: { simd: true, kernel: 'table', block: 8 },
   });
   const file = 1008;
   const blocks = 1584;

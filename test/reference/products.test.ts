@@ -9,6 +9,7 @@ import { unpackConstant } from '../../src/model/values.js';
 import { unpackBlocks } from '../../src/numerics/blocks.js';
 import { outHeight, outWidth } from '../../src/numerics/geometry.js';
 import { evaluate, evaluateAll } from '../../src/reference/evaluate.js';
+import { conv2d } from '../../src/reference/conv.js';
 import { convInt8 } from '../../src/reference/int8.js';
 import { randomInts } from '../helpers/random.js';
 import { randomSample, randomWeights } from '../helpers/zoo.js';
@@ -52,7 +53,7 @@ test('M-bit activations times N-bit weights, 1 <= M, N <= 8', () => {
   }
 });
 
-test('conv2d is the convolution that the int8 kernels are judged by', () => {
+test('conv2d is the convolution that the kernels are judged by', () => {
   const random = randomInts(3);
   for (const [strideY, dilationX, pad, groups] of [
     [1, 1, 0, 1],
@@ -86,6 +87,17 @@ test('conv2d is the convolution that the int8 kernels are judged by', () => {
     const [stored] = randomSample(graph, 4);
     const all = evaluateAll(graph, [stored]);
     assert.equal([...all[built.index]], [...convInt8(geometry, stored, weights.values)]);
+    const around = { top: pad, left: pad, bottom: pad, right: pad, value: 1 };
+    const ones = new GraphBuilder('ones');
+    const padded = ones.conv2d('c', ones.input('x', [7, 6, 6], int8), {
+      weights,
+      groups,
+      padding: around,
+      strides: [strideY, 1],
+      dilations: [1, dilationX],
+    });
+    const sums = evaluateAll(ones.output(padded).build(), [stored])[padded.index];
+    assert.equal([...sums], [...conv2d(geometry, stored, weights.values, 1)]);
   }
 });
 
