@@ -5,6 +5,11 @@ export { prepare_bits, prepare_values, product_bits, product_values } from './pr
 export { max_pool } from './pool';
 export { conv_i8 } from './i8conv';
 export { depthwise_i8 } from './i8depthwise';
+export { product_any } from './anyproduct';
+export { rows } from './rowwise';
+export { pool_any } from './window';
+export { move, pick } from './move';
+export { cell } from './cell';
 
 /** First byte that the static tables do not use. */
 export const HEAP_BASE: usize = __heap_base;

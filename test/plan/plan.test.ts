@@ -58,31 +58,42 @@ test('planGraph gives a plan that can be read whole', () => {
       ]),
     ),
   }));
-  assert.equal({ ...plan, blocks: summary, memory: { ...plan.memory, scratch: 0 } }, {
-    batch: 2,
-    fileAddress: file,
-    blocks: [
-      {
-        ...{ address: blocks, fields: true, input: arena, weights: file + 16, output: arena + 48 },
-        ...{ channels: 20, outputs: 17, bits: 8, transform: TRANSFORM_CODES.bits, first: file, second: 0 },
-      },
-      {
-        ...{ address: blocks + blockBytes, fields: true, input: arena + 48, weights: file + 64, output: arena },
-        ...{ channels: 17, outputs: 3, bits: 1, transform: TRANSFORM_CODES.affine, first: file + 32, second: file + 48 },
-      },
-    ],
-    prepares: [],
-    steps: [
-      { node: 'dense1', kernel: 'product_values', block: blocks },
-      { node: 'dense2', kernel: 'product_bits', block: blocks + blockBytes },
-    ],
-    tensors: [
-      { name: 'input', address: arena, bytes: 20, first: -1, last: 0 },
-      { name: 'dense1/signs', address: arena + 48, bytes: 3, first: 0, last: 1 },
-      { name: 'scores', address: arena, bytes: 12, first: 1, last: 2 },
-    ],
-    memory: { base: 1000, file: 500, blocks: 2 * blockBytes, prepared: 0, arena: 64, scratch: 0, total: 65536 },
-  });
+  assert.equal(
+    { ...plan, blocks: summary, memory: { ...plan.memory, scratch: 0 } },
+    {
+      batch: 2,
+      fileAddress: file,
+      blocks: [
+        {
+          ...{ address: blocks, fields: true, input: arena, weights: file + 16, output: arena + 48 },
+          ...{ channels: 20, outputs: 17, bits: 8, transform: TRANSFORM_CODES.bits, first: file, second: 0 },
+        },
+        {
+          ...{ address: blocks + blockBytes, fields: true, input: arena + 48, weights: file + 64, output: arena },
+          ...{
+            channels: 17,
+            outputs: 3,
+            bits: 1,
+            transform: TRANSFORM_CODES.affine,
+            first: file + 32,
+            second: file + 48,
+          },
+        },
+      ],
+      data: [],
+      prepares: [],
+      steps: [
+        { node: 'dense1', kernel: 'product_values', block: blocks },
+        { node: 'dense2', kernel: 'product_bits', block: blocks + blockBytes },
+      ],
+      tensors: [
+        { name: 'input', address: arena, bytes: 20, first: -1, last: 0 },
+        { name: 'dense1/signs', address: arena + 48, bytes: 3, first: 0, last: 1 },
+        { name: 'scores', address: arena, bytes: 12, first: 1, last: 2 },
+      ],
+      memory: { base: 1000, file: 500, blocks: 2 * blockBytes, prepared: 0, arena: 64, scratch: 0, total: 65536 },
+    },
+  );
 });
 
 test.run();
