@@ -39,8 +39,6 @@ function take(out: usize, base: i32, all: v128, odd: v128, shift: i32, started: 
 }
 
 /** 16 bits: counts <= limit. */
-// @ts-ignore: decorator
-@inline
 function bitsOf(all: v128, odd: v128, limits: usize): i32 {
   const low = i16x8.le_s(lowChannels(all, odd), v128.load(limits));
   const high = i16x8.le_s(highChannels(all, odd), v128.load(limits, 16));
@@ -48,8 +46,6 @@ function bitsOf(all: v128, odd: v128, limits: usize): i32 {
 }
 
 /** 16 bits: 2 * count + base <= limit, without sign. */
-// @ts-ignore: decorator
-@inline
 function bitsWithin(all: v128, odd: v128, base: i32, limits: usize): i32 {
   const full = i16x8.splat(<i16>base);
   const low = i16x8.add(i16x8.shl(lowChannels(all, odd), 1), full);

@@ -6,6 +6,11 @@ export { max_pool } from './pool';
 export { conv_i8 } from './i8conv';
 export { depthwise_i8 } from './i8depthwise';
 export { conv_f32, depthwise_f32 } from './fconv';
+export { product_any } from './anyproduct';
+export { rows } from './rowwise';
+export { pool_any } from './window';
+export { move, pick } from './move';
+export { cell } from './cell';
 
 /** First byte that the static tables do not use. */
 export const HEAP_BASE: usize = __heap_base;

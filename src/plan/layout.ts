@@ -2,7 +2,7 @@
 // that all steps share. The planner walks the graph twice with the same calls: once from address 0 to learn the sizes, then
 // from the real bases.
 import { UnsupportedError } from '../errors.js';
-import type { Constant, Graph, Node, Operator, Tensor } from '../model/graph.js';
+import { type Constant, constantsOf, type Graph, type Node, type Operator, type Tensor } from '../model/graph.js';
 import { roundUp } from '../numerics/bits.js';
 
 /** Start of every block and buffer is a multiple of this. */
@@ -26,6 +26,12 @@ export interface Call {
   readonly block: number;
 }
 
+/** Bytes that are made from the file when it is planned, and where they go. */
+export interface Data {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A call of the plan's list. */
 export interface Step extends Call {
   /** Name of the node. */
@@ -38,6 +44,12 @@ export interface Placement {
   readonly address: number;
   /** Bytes of one sample; samples follow each other without a gap. */
   readonly bytes: number;
+}
+
+/** A tensor and where it lives. */
+export interface Placed {
+  readonly tensor: Tensor;
+  readonly place: Placement;
 }
 
 /** How products are to be computed; see planProduct. */
@@ -61,10 +73,11 @@ export class Layout {
   readonly blocks: Block[] = [];
   readonly steps: Step[] = [];
   readonly prepares: Call[] = [];
+  readonly data: Data[] = [];
+  #uses: Map<number, number> | undefined;
   blockBytes = 0;
   preparedBytes = 0;
   scratchBytes = 0;
-  readonly #turned = new Set<number>();
 
   constructor(
     readonly graph: Graph,
@@ -80,22 +93,28 @@ export class Layout {
     return index === undefined ? 0 : this.bases.file + this.constantOffset(this.graph.constants[index]);
   }
 
-  input(node: Node, i = 0): { readonly tensor: Tensor; readonly place: Placement } {
+  /** How many fields of operators name the constant. */
+  uses(constant: number): number {
+    if (this.#uses === undefined) {
+      this.#uses = new Map();
+      for (const { operator } of this.graph.nodes) {
+        for (const index of constantsOf(operator)) this.#uses.set(index, (this.#uses.get(index) ?? 0) + 1);
+      }
+    }
+    return this.#uses.get(constant) ?? 0;
+  }
+
+  input(node: Node, i = 0): Placed {
     return { tensor: this.graph.tensors[node.inputs[i]], place: this.tensors[node.inputs[i]] };
   }
 
-  output(node: Node, i = 0): { readonly tensor: Tensor; readonly place: Placement } {
+  output(node: Node, i = 0): Placed {
     return { tensor: this.graph.tensors[node.outputs[i]], place: this.tensors[node.outputs[i]] };
   }
 
-  /** First byte of the scratch area. What a step writes there is gone with the next step. */
-  get scratch(): number {
-    return this.bases.scratch;
-  }
-
-  /** Makes the scratch area at least this large. */
-  needScratch(bytes: number): void {
-    this.scratchBytes = Math.max(this.scratchBytes, bytes);
+  /** Scratch memory for the steps of one node. What they write there is gone with the next node. */
+  scratch(): Scratch {
+    return new Scratch(this.bases.scratch, (bytes) => (this.scratchBytes = Math.max(this.scratchBytes, bytes)));
   }
 
   /** Writes a parameter block; returns its address. */
@@ -113,21 +132,47 @@ export class Layout {
     return address;
   }
 
-  /**
-   * Runs a kernel once when the model is loaded.
-   *
-   * @param constant index of the constant that it turns over in place: not again for a second node that shares it
-   */
-  prepare(kernel: string, block: number, constant: number): void {
-    if (kernel === 'prepare_bits') {
-      if (this.#turned.has(constant)) return;
-      this.#turned.add(constant);
-    }
-    this.prepares.push({ kernel, block });
+  /** First byte of `bytes` bytes that are made now; `make` is not called where only sizes are asked for. */
+  made(bytes: number, make: () => Uint8Array): number {
+    const address = this.prepared(bytes);
+    if (this.bases.prepared > 0) this.data.push({ address, bytes: make() });
+    return address;
   }
 
-  step(node: Node, kernel: string, block: number): void {
+  /** Runs a kernel once when the model is loaded. */
+  prepare(call: Call): void {
+    this.prepares.push(call);
+  }
+
+  /** Runs a kernel on a new parameter block. */
+  step(node: Node, kernel: string, fields: readonly string[], params: Params): void {
+    this.run(node, { kernel, block: this.block(fields, params) });
+  }
+
+  run(node: Node, { kernel, block }: Call): void {
     this.steps.push({ node: node.name, kernel, block });
+  }
+}
+
+/** Hands out scratch memory, with room behind each piece for kernels that write or read too far. */
+export class Scratch {
+  #bytes = 0;
+
+  constructor(
+    private readonly base: number,
+    private readonly need: (bytes: number) => void,
+  ) {}
+
+  take(bytes: number): number {
+    const address = this.base + this.#bytes;
+    this.#bytes = roundUp(this.#bytes + bytes + SLACK, ALIGNMENT);
+    this.need(this.#bytes);
+    return address;
+  }
+
+  /** First byte behind all that was taken. */
+  get end(): number {
+    return this.base + this.#bytes;
   }
 }
 

@@ -5,24 +5,37 @@
 //   file | parameter blocks | prepared | activations (shared by lifetime) | scratch (shared by all steps)
 // The file's bytes stand there as they are; weights and thresholds are addresses into them. Every area ends with the bytes
 // that kernels may read too far.
-import { type Constant, type Graph, type Node, plainBytes } from '../model/graph.js';
+import { type Constant, type Graph, type Node, type Operator, plainBytes } from '../model/graph.js';
 import { roundUp } from '../numerics/bits.js';
 import { placeBuffers } from './arena.js';
 import {
   ALIGNMENT,
   type Block,
   type Call,
+  type Data,
   type KernelChoice,
   Layout,
   type NodeOf,
   type Placement,
   SLACK,
   type Step,
-  unsupported,
 } from './layout.js';
-import { planConv2d, planDense } from './operators/products.js';
+import { planActivate, planAdd, planApplyTransform, planConvert, planLookUp } from './operators/elementwise.js';
+import { planHead } from './operators/heads.js';
+import { planAvgPool, planGlobalAvgPool, planMaxPool } from './operators/pools.js';
+import { planConv2d, planConvTranspose2d, planDense } from './operators/products.js';
+import { planCell } from './operators/recurrent.js';
+import {
+  planChannelShuffle,
+  planConcat,
+  planEmbedding,
+  planPad,
+  planReshape,
+  planUpsample,
+  sharesBytes,
+} from './operators/shapes.js';
 
-export type { Block, Call, KernelChoice, Placement, Step } from './layout.js';
+export type { Block, Call, Data, KernelChoice, Placement, Step } from './layout.js';
 
 export const PAGE = 65536;
 
@@ -65,6 +78,8 @@ export interface Plan {
   readonly fileAddress: number;
   /** What to write into memory after the file. */
   readonly blocks: readonly Block[];
+  /** What else to write there. */
+  readonly data: readonly Data[];
   /** What to run once after that. */
   readonly prepares: readonly Call[];
   readonly steps: readonly Step[];
@@ -80,14 +95,17 @@ export interface Plan {
  */
 export function planGraph(graph: Graph, options: PlanOptions): Plan {
   const { batch, base, fileBytes } = options;
-  const lifetimes = tensorLifetimes(graph);
+  const homes = homesOf(graph);
+  const lifetimes = tensorLifetimes(graph, homes);
   const sizes = graph.tensors.map((tensor) => plainBytes(tensor.shape, tensor.encoding, tensor.bits));
-  const placed = placeBuffers(sizes.map((bytes, i) => ({ bytes: bytes * batch, ...lifetimes[i] })));
+  const placed = placeBuffers(
+    sizes.map((bytes, i) => ({ bytes: homes[i] === i ? bytes * batch : 0, ...lifetimes[i] })),
+  );
   const file = roundUp(base, ALIGNMENT);
 
   const layOut = (blocks: number, prepared: number, arena: number, scratch: number): [Layout, Lifetime[]] => {
     const tensors = graph.tensors.map(({ name }, i) => {
-      return { name, address: arena + placed.offsets[i], bytes: sizes[i], ...lifetimes[i] };
+      return { name, address: arena + placed.offsets[homes[i]], bytes: sizes[i], ...lifetimes[i] };
     });
     const bases = { file, blocks, prepared, scratch };
     const layout = new Layout(graph, tensors, batch, options.choice, bases, options.constantOffset);
@@ -106,6 +124,7 @@ export function planGraph(graph: Graph, options: PlanOptions): Plan {
     batch,
     fileAddress: file,
     blocks: layout.blocks,
+    data: layout.data,
     prepares: layout.prepares,
     steps: layout.steps,
     tensors,
@@ -121,27 +140,60 @@ export function planGraph(graph: Graph, options: PlanOptions): Plan {
   };
 }
 
+type Planner<K extends Operator['kind']> = (layout: Layout, node: NodeOf<K>) => void;
+
+const PLANNERS: { readonly [K in Operator['kind']]: Planner<K> } = {
+  dense: planDense,
+  conv2d: planConv2d,
+  convTranspose2d: planConvTranspose2d,
+  maxPool: planMaxPool,
+  avgPool: planAvgPool,
+  globalAvgPool: planGlobalAvgPool,
+  applyTransform: planApplyTransform,
+  activate: planActivate,
+  lookUp: planLookUp,
+  add: planAdd,
+  convert: planConvert,
+  concat: planConcat,
+  channelShuffle: planChannelShuffle,
+  reshape: planReshape,
+  pad: planPad,
+  upsample: planUpsample,
+  embedding: planEmbedding,
+  rnn: planCell,
+  lstm: planCell,
+  gru: planCell,
+  softmax: planHead,
+  argMax: planHead,
+};
+
 function planNode(layout: Layout, node: Node): void {
-  switch (node.operator.kind) {
-    case 'dense':
-      return planDense(layout, node as NodeOf<'dense'>);
-    case 'conv2d':
-      return planConv2d(layout, node as NodeOf<'conv2d'>);
-    default:
-      throw unsupported(node, `the operator ${node.operator.kind}`);
+  const plan = PLANNERS[node.operator.kind] as (layout: Layout, node: Node) => void;
+  plan(layout, node);
+}
+
+/** For each tensor, the one whose bytes it lives in: itself, but for reshapes that change no byte. */
+function homesOf(graph: Graph): number[] {
+  const homes = graph.tensors.map((_, i) => i);
+  for (const { operator, inputs, outputs } of graph.nodes) {
+    const [input, output] = [inputs[0], outputs[0]];
+    if (operator.kind === 'reshape' && sharesBytes(graph.tensors[input], graph.tensors[output])) {
+      homes[output] = homes[input];
+    }
   }
+  return homes;
 }
 
 /** Inputs live from before the first step, outputs until after the last: the caller reads and writes them in between. */
-function tensorLifetimes(graph: Graph): { first: number; last: number }[] {
+function tensorLifetimes(graph: Graph, homes: readonly number[]): { first: number; last: number }[] {
   const lifetimes = graph.tensors.map(() => ({ first: graph.nodes.length, last: -1 }));
   const touch = (tensor: number, step: number): void => {
-    const life = lifetimes[tensor];
+    const life = lifetimes[homes[tensor]];
     life.first = Math.min(life.first, step);
     life.last = Math.max(life.last, step);
   };
   for (const input of graph.inputs) touch(input, -1);
   graph.nodes.forEach((node, step) => [...node.inputs, ...node.outputs].forEach((tensor) => touch(tensor, step)));
   for (const output of graph.outputs) touch(output, graph.nodes.length);
-  return lifetimes;
+  return lifetimes.map((_, i) => lifetimes[homes[i]]);
 }

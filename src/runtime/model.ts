@@ -71,6 +71,7 @@ export class Model {
       if (kernel === undefined) throw new UnsupportedError(`the kernels given expected to have "${name}", got none`);
       return kernel;
     };
+    for (const { address, bytes } of plan.data) new Uint8Array(buffer).set(bytes, address);
     for (const { kernel, block } of plan.prepares) kernelOf(kernel)(block, 1);
     this.#steps = plan.steps.map(({ kernel, block }) => {
       const run = kernelOf(kernel);

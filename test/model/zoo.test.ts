@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ByteBuffer } from 'flatbuffers';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ModelFormatError, UnsupportedError } from '../../src/errors.js';
-import { loadBytes } from '../../src/load.js';
+import { ModelFormatError } from '../../src/errors.js';
 import { addDigests, verifyDigests } from '../../src/model/digests.js';
 import { Conv2d } from '../../src/model/generated/bitlane/fb/conv2d.js';
 import { Lstm } from '../../src/model/generated/bitlane/fb/lstm.js';
@@ -16,7 +15,6 @@ import { DEFAULT_LIMITS } from '../../src/model/validate.js';
 import { unpackConstant } from '../../src/model/values.js';
 import { writeModel } from '../../src/model/write.js';
 import { evaluateAll } from '../../src/reference/evaluate.js';
-import { kernelBytes } from '../helpers/builds.js';
 import { randomSample, zoo } from '../helpers/zoo.js';
 
 test('the zoo has every operator, transform and layout of the schema', () => {
@@ -134,16 +132,6 @@ test('verifyDigests finds a constant that was changed', async () => {
   } catch (error) {
     assert.instance(error, ModelFormatError);
     assert.match((error as Error).message, /constants\[0\]\.data" expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}/);
-  }
-});
-
-test('load refuses a node without a kernel by its name', async () => {
-  try {
-    await loadBytes(writeModel(zoo.get('gru')!), { build: 'scalar' }, kernelBytes);
-    assert.unreachable();
-  } catch (error) {
-    assert.instance(error, UnsupportedError);
-    assert.match((error as Error).message, /node "gru" \(gru\) expected a kernel/);
   }
 });
 

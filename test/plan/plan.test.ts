@@ -80,6 +80,7 @@ test('planGraph gives a plan that can be read whole', () => {
           },
         },
       ],
+      data: [],
       prepares: [],
       steps: [
         { node: 'dense1', kernel: 'product_values', block: blocks },

@@ -1,14 +1,35 @@
-// Dense layers and convolutions: which product kernel takes the encodings of input and weights, and which of its transforms
-// stands for the node's.
-import { type Constant, elements, type Tensor } from '../../model/graph.js';
+// Dense layers, convolutions and transposed convolutions: which kernel takes the encodings of input and weights, and which
+// of its transforms stands for the node's. A transform that the kernel does not have runs over its sums afterwards.
+import { elements, type TensorType, valueRange } from '../../model/graph.js';
 import type { Transform } from '../../model/operators/transforms.js';
-import { type ConvGeometry, denseGeometry } from '../../numerics/geometry.js';
-import { CONV_FIELDS, planConvFloat32, planConvInt8, type Requantize } from '../i8.js';
-import { type Layout, type NodeOf, unsupported } from '../layout.js';
+import { unpackConstant } from '../../model/values.js';
+import { roundUp } from '../../numerics/bits.js';
+import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../numerics/geometry.js';
+import { packPairs, packQuads, pairBytes, quadBytes } from '../../numerics/quads.js';
+import { ANY_FIELDS, rowType } from '../fields.js';
+import { planFinish, within } from '../finish.js';
+import { CONV_FIELDS, isDepthwise, planConvFloat32, planConvInt8, type Requantize } from '../i8.js';
+import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
 import { PRODUCT_FIELDS } from '../params.js';
-import { planProduct, type ProductLayer, type ProductTransform } from '../product.js';
+import { planProduct, type ProductTransform } from '../product.js';
+import { planRows, rowBytes } from '../rows.js';
 
-type ProductNode = NodeOf<'dense'> | NodeOf<'conv2d'>;
+type ProductNode = NodeOf<'dense'> | NodeOf<'conv2d'> | NodeOf<'convTranspose2d'>;
+
+/** A product of activations in memory with weights of the graph. */
+export interface Product {
+  readonly geometry: ConvGeometry;
+  /** (height, width) of the output of a transposed convolution, whose geometry is that of its input. */
+  readonly transposed?: readonly [number, number];
+  readonly type: TensorType;
+  readonly input: number;
+  /** Index of a constant. */
+  readonly weights: number;
+  readonly padValue: number;
+}
+
+/** Planes of signs by k-bit numbers; int8 by int8; float32 by float32; any encoding. */
+type Kernel = 'planes' | 'int8' | 'float32' | 'any';
 
 export function planDense(layout: Layout, node: NodeOf<'dense'>): void {
   const [n, k] = layout.graph.constants[node.operator.weights].shape as [number, number];
@@ -16,151 +37,278 @@ export function planDense(layout: Layout, node: NodeOf<'dense'>): void {
 }
 
 export function planConv2d(layout: Layout, node: NodeOf<'conv2d'>): void {
+  planLayer(layout, node, windowOf(layout, node, node.operator.groups), node.operator.padValue);
+}
+
+export function planConvTranspose2d(layout: Layout, node: NodeOf<'convTranspose2d'>): void {
+  const [height, width] = layout.output(node).tensor.shape as [number, number];
+  planLayer(layout, node, windowOf(layout, node, 1), 0, [height, width]);
+}
+
+function windowOf(layout: Layout, node: NodeOf<'conv2d'> | NodeOf<'convTranspose2d'>, groups: number): ConvGeometry {
   const { operator } = node;
   const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
   const [n, kernelHeight, kernelWidth] = layout.graph.constants[operator.weights].shape;
-  const { strideY, strideX, dilationY, dilationX, padTop, padLeft, padBottom, padRight, groups } = operator;
+  const { strideY, strideX, dilationY, dilationX, padTop, padLeft, padBottom, padRight } = operator;
   const window = { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX };
-  const pads = { padTop, padLeft, padBottom, padRight };
-  planLayer(layout, node, { height, width, channels, ...window, ...pads, groups, n }, operator.padValue);
+  return { height, width, channels, ...window, padTop, padLeft, padBottom, padRight, groups, n };
 }
 
-function planLayer(layout: Layout, node: ProductNode, geometry: ConvGeometry, padValue: number): void {
-  const { tensor } = layout.input(node);
-  const weights = layout.graph.constants[node.operator.weights];
-  if (weights.layout === 'blocks16') return planPlanes(layout, node, geometry, padValue, tensor, weights);
-  if (padValue !== 0) throw unsupported(node, `padding with ${padValue} beside ${weights.encoding} weights`);
-  if (weights.encoding === 'int8') return planInt8(layout, node, geometry, tensor);
-  if (weights.encoding === 'float32') return planFloat32(layout, node, geometry);
-  throw unsupported(node, `${weights.encoding} weights`);
+function planLayer(
+  layout: Layout,
+  node: ProductNode,
+  geometry: ConvGeometry,
+  padValue: number,
+  transposed?: readonly [number, number],
+): void {
+  const { weights, transform } = node.operator;
+  const { tensor, place } = layout.input(node);
+  const output = layout.output(node);
+  const product: Product = {
+    ...{ geometry, type: tensor, input: place.address, weights, padValue },
+    ...(transposed && { transposed }),
+  };
+  const scratch = layout.scratch();
+  const kernel = kernelOf(layout, product);
+  const own = transform === undefined ? {} : ownTransform(layout, kernel, transform, output.tensor, geometry.n);
+  if (own !== undefined) {
+    layout.run(node, planCall(layout, product, output.place.address, layout.batch, scratch, own));
+    return;
+  }
+  const [height, width] = transposed ?? [outHeight(geometry), outWidth(geometry)];
+  const float = tensor.encoding === 'float32';
+  const sums = scratch.take(4 * layout.batch * height * width * geometry.n);
+  layout.run(node, planCall(layout, product, sums, layout.batch, scratch));
+  const rows = { type: output.tensor, address: output.place.address };
+  const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
+  const finish = planFinish(layout, transform, { float, n: geometry.n }, rows, scratch, residual);
+  planRows(
+    layout,
+    node,
+    {
+      operation: 'finish',
+      shape: [height, width, geometry.n],
+      input: { type: { encoding: float ? 'float32' : 'int32', bits: 0 }, address: sums },
+      output: rows,
+      whole: true,
+      fields: { finish },
+    },
+    scratch,
+  );
+}
+
+function kernelOf(layout: Layout, { transposed, type, weights: index, padValue }: Product): Kernel {
+  const weights = layout.graph.constants[index];
+  if (transposed !== undefined) return 'any';
+  if (type.encoding === 'float32') return padValue === 0 ? 'float32' : 'any';
+  const levels = type.encoding === 'levels';
+  const leveled = levels || (type.encoding === 'centered' && [1, 2, 3, 4, 8].includes(type.bits));
+  // Without SIMD, weights of bits are turned over in place: nobody else may read them.
+  const alone = layout.choice.simd || layout.uses(index) === 1;
+  if (weights.layout === 'blocks16' && leveled && (padValue === 0 || padValue === 1) && alone) return 'planes';
+  const bytes = type.encoding === 'int8' || (levels && type.bits <= 7);
+  const small = weights.encoding !== 'float32' && valueRange(weights)[1] <= 127;
+  return bytes && small && padValue === 0 ? 'int8' : 'any';
+}
+
+/** What the product kernels have of their own of a transform. */
+interface OwnTransform {
+  readonly planes?: ProductTransform;
+  readonly int8?: Requantize;
+  /** What is added to the sums, and the range of the results. */
+  readonly float32?: { readonly bias: number; readonly clamp: { readonly min: number; readonly max: number } };
+}
+
+function ownTransform(
+  layout: Layout,
+  kernel: Kernel,
+  transform: Transform,
+  output: TensorType,
+  n: number,
+): OwnTransform | undefined {
+  if (kernel === 'any') return undefined;
+  if (kernel === 'float32') {
+    if (transform.kind !== 'floatAffine' || !isOne(layout, transform.multipliers)) return undefined;
+    const { biases, minimum = -Infinity, maximum = Infinity } = transform;
+    return { float32: { bias: layout.constant(biases), clamp: { min: minimum, max: maximum } } };
+  }
+  const int8 = requantization(layout, transform, output);
+  if (kernel === 'int8') return int8 && { int8 };
+  if (int8 !== undefined) {
+    const { params } = planConvInt8(denseGeometry(1, n), 1, { input: 0, weights: 0, output: 0, scratch: 0 }, int8);
+    const block = layout.block(CONV_FIELDS, params);
+    return { planes: { kind: 'requantize', block, bytes: int8.kind === 'int8' ? 1 : 4 } };
+  }
+  switch (transform.kind) {
+    case 'threshold':
+      return { planes: { kind: 'bits', thresholds: layout.constant(transform.thresholds) } };
+    case 'multiThreshold': {
+      const count = elements(layout.graph.constants[transform.thresholds].shape) / n;
+      return { planes: { kind: 'levels', thresholds: layout.constant(transform.thresholds), count } };
+    }
+    case 'integerAffine': {
+      const { multipliers, biases } = transform;
+      const at = { multipliers: layout.constant(multipliers), biases: layout.constant(biases) };
+      return { planes: { kind: 'affine', ...at } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Whether a float32 constant is 1 throughout. */
+function isOne(layout: Layout, index: number): boolean {
+  return unpackConstant(layout.graph.constants[index]).every((value) => value === 1);
+}
+
+function requantization(layout: Layout, transform: Transform, output: TensorType): Requantize | undefined {
+  if (transform.kind === 'floatAffine' && transform.minimum === undefined && transform.maximum === undefined) {
+    const { biases, multipliers } = transform;
+    return { kind: 'float32', bias: layout.constant(biases), scales: layout.constant(multipliers) };
+  }
+  if (transform.kind !== 'requantize' || output.encoding !== 'int8') return undefined;
+  if (transform.residualMultiplier !== undefined || transform.shift === 31) return undefined;
+  const { biases, multipliers, shift, minimum = -128, maximum = 127 } = transform;
+  return {
+    kind: 'int8',
+    bias: layout.constant(biases),
+    multipliers: layout.constant(multipliers),
+    // The kernel shifts right by 32 + shift at least; two bits more on the left stand for 30.
+    left: shift === 30 ? 2 : 0,
+    shift: shift === 30 ? 0 : shift - 32,
+    min: within(output, minimum),
+    max: within(output, maximum),
+  };
+}
+
+/**
+ * The call of a kernel that computes a product.
+ *
+ * @param output where its sums go, int32 or float32, or what `own` makes of them
+ * @param samples the most that one call will get
+ */
+export function planCall(
+  layout: Layout,
+  product: Product,
+  output: number,
+  samples: number,
+  scratch: Scratch,
+  own?: OwnTransform,
+): Call {
+  switch (kernelOf(layout, product)) {
+    case 'planes':
+      return planPlanes(layout, product, output, scratch, own?.planes ?? { kind: 'int32' });
+    case 'int8':
+      return planInt8(layout, product, output, samples, scratch, own?.int8 ?? { kind: 'int32', bias: 0 });
+    case 'float32':
+      return planFloat32(layout, product, output, samples, scratch, own?.float32);
+    case 'any':
+      return planAny(layout, product, output, scratch);
+  }
 }
 
 /** Packed bits and k-bit levels by planes of signs. */
 function planPlanes(
   layout: Layout,
-  node: ProductNode,
-  geometry: ConvGeometry,
-  padValue: number,
-  input: Tensor,
-  weights: Constant,
-): void {
-  const { encoding, bits } = input;
-  const leveled = encoding === 'centered' || (encoding === 'levels' && bits > 1);
-  const outside = padValue === 0 || padValue === 1 ? padValue : undefined;
-  if (!leveled || ![1, 2, 3, 4, 8].includes(bits) || outside === undefined) {
-    throw unsupported(node, `an input of ${encoding} ${bits}-bit beside ${weights.encoding} weights`);
-  }
-  const layer: ProductLayer = {
+  product: Product,
+  output: number,
+  scratch: Scratch,
+  transform: ProductTransform,
+): Call {
+  const { type, geometry, padValue } = product;
+  const weights = layout.graph.constants[product.weights];
+  const levels = type.encoding === 'levels';
+  // Levels of 1 bit count like some of 2 bits, levels of 5 to 7 bits like some of 8.
+  const bits = levels ? (type.bits > 4 ? 8 : Math.max(type.bits, 2)) : type.bits;
+  const layer = {
     geometry,
-    activations: { encoding, bits },
+    activations: { encoding: levels ? 'levels' : 'centered', bits },
     weights: { encoding: weights.encoding as 'centered' | 'ternary', bits: weights.bits },
-    padValue: outside,
-    transform: productTransform(layout, node, geometry.n),
-  };
-  const at = {
-    input: layout.input(node).place.address,
-    weights: layout.constant(node.operator.weights),
-    output: layout.output(node).place.address,
-    scratch: layout.scratch,
-    prepared: 0,
-  };
-  const { preparedBytes } = planProduct(layer, at, layout.choice);
+    padValue: padValue as 0 | 1,
+    transform,
+  } as const;
+  const at = { input: product.input, weights: layout.constant(product.weights), output, scratch: scratch.end };
+  const { preparedBytes } = planProduct(layer, { ...at, prepared: 0 }, layout.choice);
   const call = planProduct(layer, { ...at, prepared: layout.prepared(preparedBytes) }, layout.choice);
-  layout.needScratch(call.scratchBytes);
+  scratch.take(call.scratchBytes);
   const block = layout.block(PRODUCT_FIELDS, call.params);
-  if (call.prepare !== undefined) layout.prepare(call.prepare, block, node.operator.weights);
-  layout.step(node, call.kernel, block);
+  if (call.prepare !== undefined) layout.prepare({ kernel: call.prepare, block });
+  return { kernel: call.kernel, block };
 }
 
-function productTransform(layout: Layout, node: ProductNode, n: number): ProductTransform {
-  const { transform } = node.operator;
-  switch (transform?.kind) {
-    case undefined:
-      return { kind: 'int32' };
-    case 'threshold':
-      return { kind: 'bits', thresholds: layout.constant(transform.thresholds) };
-    case 'multiThreshold': {
-      const thresholds = layout.graph.constants[transform.thresholds];
-      return {
-        kind: 'levels',
-        thresholds: layout.constant(transform.thresholds),
-        count: elements(thresholds.shape) / n,
-      };
+/** int8, and levels that look like it, by int8 weights: those of the file, or others brought to their layout. */
+function planInt8(
+  layout: Layout,
+  product: Product,
+  output: number,
+  samples: number,
+  scratch: Scratch,
+  requantize: Requantize,
+): Call {
+  const { type, geometry, input } = product;
+  const constant = layout.graph.constants[product.weights];
+  const depthwise = isDepthwise(geometry);
+  const weights =
+    constant.encoding === 'int8'
+      ? layout.constant(product.weights)
+      : layout.made(depthwise ? pairBytes(geometry) : quadBytes(geometry), () => {
+          const values = unpackConstant(constant);
+          return new Uint8Array((depthwise ? packPairs(values, geometry) : packQuads(values, geometry)).buffer);
+        });
+  const at = { input, weights, output, scratch: scratch.end };
+  const call = planConvInt8(geometry, samples, at, requantize, type.encoding === 'levels');
+  scratch.take(call.scratchBytes);
+  return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
+}
+
+function planFloat32(
+  layout: Layout,
+  product: Product,
+  output: number,
+  samples: number,
+  scratch: Scratch,
+  own: OwnTransform['float32'],
+): Call {
+  const at = { input: product.input, weights: layout.constant(product.weights), output, scratch: scratch.end };
+  const call = planConvFloat32(product.geometry, samples, at, own?.bias ?? 0, own?.clamp);
+  scratch.take(call.scratchBytes);
+  return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
+}
+
+/** Everything else, pixel by pixel. */
+function planAny(layout: Layout, product: Product, output: number, scratch: Scratch): Call {
+  const { geometry: g, transposed, type } = product;
+  const { padBottom: _bottom, padRight: _right, ...window } = g;
+  const constant = layout.graph.constants[product.weights];
+  const float = type.encoding === 'float32';
+  const unit = float ? 4 : 2;
+  const row = roundUp((g.kernelHeight * g.kernelWidth * g.channels) / g.groups, 8);
+  const rows = g.groups * roundUp(g.n / g.groups, 4);
+  const weights = layout.made(rows * row * unit, () => {
+    const out = float ? new Float32Array(rows * row) : new Int16Array(rows * row);
+    const values = unpackConstant(constant);
+    const length = values.length / g.n;
+    const perGroup = g.n / g.groups;
+    for (let n = 0; n < g.n; n++) {
+      const at = Math.floor(n / perGroup) * roundUp(perGroup, 4) + (n % perGroup);
+      out.set(values.subarray(n * length, (n + 1) * length), at * row);
     }
-    case 'integerAffine': {
-      const { multipliers, biases } = transform;
-      return { kind: 'affine', multipliers: layout.constant(multipliers), biases: layout.constant(biases) };
-    }
-    default: {
-      const requantize = requantization(layout, node, transform);
-      const at = { input: 0, weights: 0, output: 0, scratch: 0 };
-      const { params } = planConvInt8(denseGeometry(1, n), 1, at, requantize);
-      const block = layout.block(CONV_FIELDS, params);
-      return { kind: 'requantize', block, bytes: requantize.kind === 'int8' ? 1 : 4 };
-    }
-  }
-}
-
-/** The transforms that int8 products have of their own. */
-function requantization(layout: Layout, node: ProductNode, transform: Transform | undefined): Requantize {
-  const { tensor: output } = layout.output(node);
-  if (transform === undefined) return { kind: 'int32', bias: 0 };
-  if (transform.kind === 'floatAffine' && transform.minimum === undefined && transform.maximum === undefined) {
-    const { biases, multipliers } = transform;
-    return { kind: 'float32', bias: layout.constant(biases), scales: layout.constant(multipliers) };
-  }
-  if (transform.kind === 'requantize' && output.encoding === 'int8' && transform.residualMultiplier === undefined) {
-    const { biases, multipliers, shift, minimum = -128, maximum = 127 } = transform;
-    return {
-      kind: 'int8',
-      bias: layout.constant(biases),
-      multipliers: layout.constant(multipliers),
-      // The kernel shifts right by 32 + shift at least; two bits more on the left stand for 30.
-      left: shift < 32 ? 32 - shift : 0,
-      shift: shift < 32 ? 0 : shift - 32,
-      min: Math.max(-128, minimum),
-      max: Math.min(127, maximum),
-    };
-  }
-  throw unsupported(node, `the transform ${transform.kind} to ${output.encoding}`);
-}
-
-function planInt8(layout: Layout, node: ProductNode, geometry: ConvGeometry, input: Tensor): void {
-  const bytes = input.encoding === 'int8' || (input.encoding === 'levels' && input.bits <= 7);
-  if (!bytes) throw unsupported(node, `an input of ${input.encoding} beside int8 weights`);
-  const call = planConvInt8(
-    geometry,
-    layout.batch,
-    addresses(layout, node),
-    requantization(layout, node, node.operator.transform),
-    input.encoding === 'levels',
-  );
-  layout.needScratch(call.scratchBytes);
-  layout.step(node, call.kernel, layout.block(CONV_FIELDS, call.params));
-}
-
-function planFloat32(layout: Layout, node: ProductNode, geometry: ConvGeometry): void {
-  const { transform } = node.operator;
-  if (transform !== undefined && !(transform.kind === 'floatAffine' && isOne(layout, transform.multipliers))) {
-    throw unsupported(node, `the transform ${transform.kind} of float32 sums`);
-  }
-  const clamp = { min: transform?.minimum ?? -Infinity, max: transform?.maximum ?? Infinity };
-  const bias = layout.constant(transform?.biases);
-  const call = planConvFloat32(geometry, layout.batch, addresses(layout, node), bias, clamp);
-  layout.needScratch(call.scratchBytes);
-  layout.step(node, call.kernel, layout.block(CONV_FIELDS, call.params));
-}
-
-/** Whether a float32 constant is 1 throughout. */
-function isOne(layout: Layout, index: number): boolean {
-  return new Float32Array(layout.graph.constants[index].data.slice().buffer).every((value) => value === 1);
-}
-
-function addresses(layout: Layout, node: ProductNode) {
-  return {
-    input: layout.input(node).place.address,
-    weights: layout.constant(node.operator.weights),
-    output: layout.output(node).place.address,
-    scratch: layout.scratch,
-  };
+    return new Uint8Array(out.buffer);
+  });
+  const block = layout.block(ANY_FIELDS, {
+    ...window,
+    input: product.input,
+    type: rowType(type),
+    pixelBytes: rowBytes(type, g.channels),
+    float: float ? 1 : 0,
+    padValue: product.padValue,
+    outHeight: transposed?.[0] ?? outHeight(g),
+    outWidth: transposed?.[1] ?? outWidth(g),
+    transposed: transposed ? 1 : 0,
+    weights,
+    wide: float ? 0 : scratch.take(2 * g.height * g.width * g.channels),
+    patch: scratch.take(row * unit),
+    output,
+  });
+  return { kernel: 'product_any', block };
 }

@@ -15,8 +15,10 @@ export function activate(run: Run, operator: Activate): Values {
       return input.map((v) => (v >= 0 ? 1 : -1));
     case 'relu':
       return input.map((v) => (v > 0 ? v : 0));
-    case 'clip':
-      return input.map((v) => Math.fround(clamp(v, operator.minimum, operator.maximum)));
+    case 'clip': {
+      const [low, high] = valueRange(run.outputs[0]);
+      return input.map((v) => clamp(clamp(v, operator.minimum, operator.maximum), low, high));
+    }
     case 'floor':
       return input.map(Math.floor);
   }

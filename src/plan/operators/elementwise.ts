@@ -1,0 +1,90 @@
+// Operators that look at one number at a time, or at one of each of two inputs.
+import { elements, type TensorType, valueRange } from '../../model/graph.js';
+import { PICK_FIELDS, rowType } from '../fields.js';
+import { planFinish, within } from '../finish.js';
+import { floatBits } from '../i8.js';
+import type { Layout, NodeOf } from '../layout.js';
+import { planRows, rowBytes, type Rows } from '../rows.js';
+
+const BYTES: TensorType = { encoding: 'levels', bits: 8 };
+const INT32: TensorType = { encoding: 'int32', bits: 0 };
+
+/** The first input and the output of a node, as rows. */
+function ends(layout: Layout, node: NodeOf<'applyTransform' | 'activate' | 'add' | 'convert'>) {
+  const input = layout.input(node);
+  const output = layout.output(node);
+  return {
+    shape: input.tensor.shape,
+    input: { type: input.tensor, address: input.place.address } satisfies Rows,
+    output: { type: output.tensor, address: output.place.address } satisfies Rows,
+  };
+}
+
+export function planApplyTransform(layout: Layout, node: NodeOf<'applyTransform'>): void {
+  const scratch = layout.scratch();
+  const { shape, input, output } = ends(layout, node);
+  const sums = { float: input.type.encoding === 'float32', n: shape.at(-1)! };
+  const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
+  const finish = planFinish(layout, node.operator.transform, sums, output, scratch, residual);
+  planRows(layout, node, { operation: 'finish', shape, input, output, whole: true, fields: { finish } }, scratch);
+}
+
+export function planActivate(layout: Layout, node: NodeOf<'activate'>): void {
+  const { shape, input, output } = ends(layout, node);
+  const { type } = input;
+  const float = type.encoding === 'float32';
+  const { function: name, minimum, maximum } = node.operator;
+  const clip = { low: within(type, minimum), high: within(type, maximum) };
+  const [operation, fields] = {
+    sign: [float ? 'signFloat' : 'copy', {}] as const,
+    relu: [float ? 'reluFloat' : 'clamp', { low: 0, high: within(INT32, Infinity) }] as const,
+    clip: float
+      ? (['clampFloat', { low: floatBits(minimum), high: floatBits(maximum) }] as const)
+      : (['clamp', clip] as const),
+    floor: ['floor', {}] as const,
+  }[name];
+  planRows(layout, node, { operation, shape, input, output, whole: false, fields }, layout.scratch());
+}
+
+export function planLookUp(layout: Layout, node: NodeOf<'lookUp'>): void {
+  const { tensor, place } = layout.input(node);
+  const output = layout.output(node);
+  layout.step(node, 'pick', PICK_FIELDS, {
+    input: place.address,
+    // The byte itself, whatever number it stands for.
+    type: rowType(BYTES),
+    count: elements(tensor.shape),
+    inputStride: place.bytes,
+    table: layout.constant(node.operator.table),
+    rows: 256,
+    bytes: rowBytes(output.tensor, 1),
+    output: output.place.address,
+  });
+}
+
+export function planAdd(layout: Layout, node: NodeOf<'add'>): void {
+  const { shape, input, output } = ends(layout, node);
+  const other = layout.input(node, 1);
+  const right = { type: other.tensor, address: other.place.address };
+  const { leftMultiplier, rightMultiplier, shift, minimum = -Infinity, maximum = Infinity } = node.operator;
+  const float = output.type.encoding === 'float32';
+  const fields = float
+    ? { low: floatBits(minimum), high: floatBits(maximum) }
+    : {
+        ...{ leftMultiplier, rightMultiplier, shift },
+        low: within(output.type, minimum),
+        high: within(output.type, maximum),
+      };
+  const operation = float ? 'addFloat' : 'add';
+  planRows(layout, node, { operation, shape, input, right, output, whole: false, fields }, layout.scratch());
+}
+
+export function planConvert(layout: Layout, node: NodeOf<'convert'>): void {
+  const { shape, input, output } = ends(layout, node);
+  const toFloat = output.type.encoding === 'float32';
+  const { tensor } = toFloat ? layout.input(node) : layout.output(node);
+  const [low, high] = toFloat ? [0, 0] : valueRange(tensor);
+  const fields = { scale: floatBits(tensor.scale), low, high };
+  const operation = toFloat ? 'toFloat' : 'fromFloat';
+  planRows(layout, node, { operation, shape, input, output, whole: false, fields }, layout.scratch());
+}

@@ -1,0 +1,88 @@
+// Pools: largest bits and bytes by the kernel made for them, all others number by number.
+import { unpackConstant } from '../../model/values.js';
+import type { Window } from '../../numerics/geometry.js';
+import { WINDOW_CODES, WINDOW_FIELDS, rowType } from '../fields.js';
+import type { Layout, NodeOf } from '../layout.js';
+import { POOL_FIELDS } from '../params.js';
+import { planMaxPool as planLargest } from '../pool.js';
+import { isBits, rowBytes } from '../rows.js';
+
+type PoolNode = NodeOf<'maxPool' | 'avgPool' | 'globalAvgPool'>;
+
+function windowOf(layout: Layout, node: NodeOf<'maxPool' | 'avgPool'>): Window {
+  const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
+  const { kind: _kind, height: kernelHeight, width: kernelWidth, ...rest } = node.operator;
+  const { strideY, strideX, padTop, padLeft, padBottom, padRight } = rest;
+  const steps = { strideY, strideX, dilationY: 1, dilationX: 1, padTop, padLeft, padBottom, padRight };
+  return { height, width, channels, kernelHeight, kernelWidth, ...steps };
+}
+
+export function planMaxPool(layout: Layout, node: NodeOf<'maxPool'>): void {
+  const { tensor, place } = layout.input(node);
+  const window = windowOf(layout, node);
+  const { smallest } = node.operator;
+  const { encoding } = tensor;
+  if (smallest === undefined && (encoding === 'int8' || encoding === 'levels' || encoding === 'centered')) {
+    const kind = encoding === 'int8' ? 'int8' : isBits(tensor) ? 'bits' : 'levels';
+    const at = { input: place.address, output: layout.output(node).place.address };
+    const call = planLargest(window, kind, at);
+    layout.step(node, call.kernel, POOL_FIELDS, call.params);
+    return;
+  }
+  let turns = 0;
+  if (smallest !== undefined) {
+    const constant = layout.graph.constants[smallest];
+    const turn = encoding === 'float32' ? -(2 ** 31) : -1;
+    turns = layout.made(4 * window.channels, () => {
+      const flags = unpackConstant(constant);
+      return new Uint8Array(Int32Array.from(flags, (flag) => (flag > 0 ? turn : 0)).buffer);
+    });
+  }
+  planWindow(layout, node, window, 'largest', turns);
+}
+
+export function planAvgPool(layout: Layout, node: NodeOf<'avgPool'>): void {
+  planWindow(layout, node, windowOf(layout, node), averageOf(layout, node));
+}
+
+export function planGlobalAvgPool(layout: Layout, node: NodeOf<'globalAvgPool'>): void {
+  const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
+  const steps = { strideY: 1, strideX: 1, dilationY: 1, dilationX: 1 };
+  const pads = { padTop: 0, padLeft: 0, padBottom: 0, padRight: 0 };
+  const window = { height, width, channels, kernelHeight: height, kernelWidth: width, ...steps, ...pads };
+  planWindow(layout, node, window, averageOf(layout, node));
+}
+
+/** int32 results are sums. */
+function averageOf(layout: Layout, node: PoolNode): 'sum' | 'mean' {
+  return layout.output(node).tensor.encoding === 'int32' ? 'sum' : 'mean';
+}
+
+function planWindow(
+  layout: Layout,
+  node: PoolNode,
+  window: Window,
+  operation: keyof typeof WINDOW_CODES,
+  turns = 0,
+): void {
+  const input = layout.input(node);
+  const output = layout.output(node);
+  const { channels } = window;
+  const [outHeight, outWidth] = node.operator.kind === 'globalAvgPool' ? [1, 1] : output.tensor.shape;
+  const scratch = layout.scratch();
+  layout.step(node, 'pool_any', WINDOW_FIELDS, {
+    ...window,
+    operation: WINDOW_CODES[operation],
+    input: input.place.address,
+    type: rowType(input.tensor),
+    pixelBytes: rowBytes(input.tensor, channels),
+    outHeight,
+    outWidth,
+    turns,
+    output: output.place.address,
+    outputType: rowType(output.tensor),
+    outputBytes: rowBytes(output.tensor, channels),
+    work: scratch.take(4 * channels),
+    sums: scratch.take(8 * channels),
+  });
+}
