@@ -11,6 +11,7 @@ export async function withBrowser(executablePath, use, context = {}) {
   const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS });
   try {
     const page = await (await browser.newContext(context)).newPage();
+    page.setDefaultTimeout(60_000);
     return await use({ page, browserVersion: browser.version() });
   } finally {
     await browser.close();
@@ -34,6 +35,7 @@ export async function withFirefox(executablePath, use) {
   });
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(60_000);
     return await use({ page, browserVersion: (await browser.version()).replace(/^.*\//, '') });
   } finally {
     await browser.close();

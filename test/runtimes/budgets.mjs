@@ -1,5 +1,4 @@
 // Holds what the package may take. Counts are held as they are; times loosely, because machines are shared.
-import { availableParallelism } from 'node:os';
 import { PATHS } from './engines.mjs';
 import { runHost } from './process.mjs';
 import { existsSync } from 'node:fs';
@@ -9,7 +8,8 @@ const MEMORY_BESIDE_FILE = 8 * 1024 * 1024;
 const COLD_START_MS = 25;
 /** What a collector leaves behind, in bytes: compiled code and the like, and no trace of a million runs. */
 const GROWTH = 1024 * 1024;
-const SCALING = 1.4;
+/** Of what the machine gives two threads that share nothing. */
+const SCALING = 0.7;
 
 export async function checkBudgets({ project }) {
   const failures = [];
@@ -21,12 +21,12 @@ export async function checkBudgets({ project }) {
   };
   const nodes = { node: process.execPath, 'node-newest': PATHS.node26 };
   for (const [name, path] of Object.entries(nodes).filter(([, file]) => existsSync(file))) {
-    const starts = [];
     const report = await runHost(path, ['--expose-gc', 'budgets.js'], { cwd: project, seconds: 300 });
-    starts.push(report.coldStart);
     // The best of a few processes: the first one reads the files from the disk.
-    for (let i = 0; i < 4; i++) starts.push((await runHost(path, ['cold.js'], { cwd: project })).coldStart);
-    const coldStart = Math.min(...starts);
+    const starts = [];
+    for (let i = 0; i < 5; i++) starts.push(await runHost(path, ['cold.js'], { cwd: project }));
+    const best = (key) => Math.min(...starts.map((start) => start[key]));
+    const coldStart = best('coldStart');
     check(coldStart <= COLD_START_MS, `${name}: first answer expected within ${COLD_START_MS} ms, got ${coldStart}`);
     for (const { file, fileBytes, memory } of report.models) {
       notes.push(`${name}: ${file} runs in ${memory} bytes, ${fileBytes} of them the file`);
@@ -37,15 +37,18 @@ export async function checkBudgets({ project }) {
     check(millionRuns.growth <= GROWTH, `${name}: a million runs left ${millionRuns.growth} bytes`);
     check(thousandModels.growth <= GROWTH, `${name}: a thousand models left ${thousandModels.growth} bytes`);
     notes.push(
-      `${name}: import to first answer ${coldStart.toFixed(1)} ms; a million runs left ${millionRuns.growth} bytes, ` +
+      `${name}: import ${best('import').toFixed(1)} ms, load to first answer ${coldStart.toFixed(1)} ms; a million runs left ${millionRuns.growth} bytes, ` +
         `a thousand models ${thousandModels.growth}, resident ${Math.round(thousandModels.rss / 2 ** 20)} MB`,
     );
     const { single, pool } = report.samplesPerSecond;
     notes.push(
       `${name}: ${Math.round(single)} digits a second on one thread, ${Math.round(pool)} on two: ` +
-        `${(pool / single).toFixed(2)} times`,
+        `${(pool / single).toFixed(2)} times, where the machine gives ${report.machineScaling.toFixed(2)}`,
     );
-    if (availableParallelism() > 1) check(pool / single >= SCALING, `${name}: two threads ${pool / single} times one`);
+    check(
+      pool / single >= SCALING * report.machineScaling,
+      `${name}: two threads ${pool / single} times one, where the machine gives ${report.machineScaling}`,
+    );
   }
   return { passed, failed: failures.length, failures, notes };
 }

@@ -123,7 +123,7 @@ async function inBrowser(project, browse) {
       browse(async ({ page, browserVersion }) => {
         version = browserVersion;
         await page.goto(`${origin}/page.html`);
-        await page.waitForFunction('window.report !== undefined', { timeout: 60_000 });
+        await page.waitForFunction('window.report !== undefined');
         reports.push(await page.evaluate('window.report'));
       }),
     );

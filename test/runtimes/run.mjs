@@ -13,6 +13,7 @@ import { ENGINES } from './engines.mjs';
 import { checkExamples } from './examples.mjs';
 import { checkPackage } from './package.mjs';
 import { makeProject } from './project.mjs';
+import { checkReadme } from './readme.mjs';
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean' }, require: { type: 'string' }, only: { type: 'string' } },
@@ -32,6 +33,7 @@ const STEPS = [
   ...ENGINES,
   { name: 'budgets', run: checkBudgets },
   { name: 'examples', run: checkExamples },
+  { name: 'readme', run: checkReadme },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'bitlane-'));
