@@ -1,17 +1,24 @@
 // The core of load(): bytes in, model out, on any host. The entries (index.*.ts) add where kernels and files come from.
 import { UnsupportedError } from './errors.js';
+import { type Graph, weightsOf } from './model/graph.js';
 import { readModel } from './model/read.js';
-import { DEFAULT_LIMITS, type Limits } from './model/validate.js';
-import { PAGE, planGraph } from './plan/plan.js';
+import { DEFAULT_LIMITS, type Limits, workOf } from './model/validate.js';
+import { type KernelChoice, PAGE, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
+import { DEFAULT_CHOICE, tune } from './runtime/tune.js';
 import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
-import { compile, describeKernels, instantiateKernels, type ModuleSource } from './wasm/instantiate.js';
+import { compile, describeKernels, instantiateKernels, type KernelInfo, type ModuleSource } from './wasm/instantiate.js';
 
 export interface LoadOptions {
   /** Most samples that one run will take. Sizes the activations. Default 1. */
   readonly batch?: number;
   /** Kernel build. Default: the fastest that the engine accepts. All give equal results. */
   readonly build?: Build;
+  /**
+   * How binary layers are multiplied: by tables or by popcount. Default `auto`: measured once a process, in a few
+   * milliseconds, when the first model comes whose binary layers are worth it. All give equal results.
+   */
+  readonly kernel?: 'table' | 'popcount' | 'auto';
   /** The kernels, for hosts that bring them compiled or bundled. Default: the package's own file. */
   readonly module?: ModuleSource | Promise<ModuleSource>;
   /** Upper bounds for models that are not trusted. */
@@ -51,20 +58,52 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
   const module = await (options.module === undefined
     ? compileOnce(chooseBuild(options.build), source)
     : compile(options.module));
-  const { build, heapBase } = describeKernels(module);
+  const info = describeKernels(module);
   const plan = planGraph(graph, {
-    base: heapBase,
+    base: info.heapBase,
     batch,
     fileBytes: bytes.length,
     constantOffset: (constant) => constant.data.byteOffset - bytes.byteOffset,
-    choice: { simd: build !== 'scalar', kernel: 'table', block: 8 },
+    choice: chooseKernel(graph, module, info, options.kernel ?? 'auto'),
   });
   if (plan.memory.total > MAX_MEMORY) {
     throw new UnsupportedError(
       `model "${graph.name}" expected to need at most ${MAX_MEMORY} bytes, got ${plan.memory.total}; lower batch`,
     );
   }
-  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, build);
+  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, info.build);
+}
+
+/** Binary multiply-accumulates of a sample below which no choice of kernel repays the measurement. */
+const WORTH_TUNING = 10_000_000;
+
+const tuned = new Map<Build, Pick<KernelChoice, 'kernel' | 'block'>>();
+
+function chooseKernel(
+  graph: Graph,
+  module: WebAssembly.Module,
+  info: KernelInfo,
+  kernel: 'table' | 'popcount' | 'auto',
+): KernelChoice {
+  if (!['table', 'popcount', 'auto'].includes(kernel)) {
+    throw new RangeError(`"kernel" expected table, popcount or auto, got ${String(kernel)}`);
+  }
+  const simd = info.build !== 'scalar';
+  if (kernel === 'popcount' || !simd) return { simd, ...DEFAULT_CHOICE, kernel: 'popcount' };
+  let choice = tuned.get(info.build);
+  if (choice === undefined && binaryWork(graph) >= WORTH_TUNING) {
+    choice = tune(module, info);
+    tuned.set(info.build, choice);
+  }
+  const { block } = choice ?? DEFAULT_CHOICE;
+  return { simd, block, kernel: kernel === 'auto' ? (choice ?? DEFAULT_CHOICE).kernel : kernel };
+}
+
+/** Multiply-accumulates of one sample in layers whose inputs are packed bits. */
+function binaryWork(graph: Graph): number {
+  return graph.nodes
+    .filter((node) => weightsOf(node.operator).length > 0 && graph.tensors[node.inputs[0]].bits === 1)
+    .reduce((sum, node) => sum + workOf(graph, node), 0);
 }
 
 function chooseBuild(build: Build | undefined): Build {

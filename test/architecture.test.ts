@@ -9,7 +9,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'errors.ts': [],
   numerics: ['errors.ts'],
   model: ['errors.ts', 'numerics'],
-  plan: ['errors.ts', 'numerics', 'model', 'wasm/builds.ts'],
+  plan: ['errors.ts', 'numerics', 'model'],
   wasm: ['errors.ts'],
   runtime: ['errors.ts', 'numerics', 'model', 'plan', 'wasm'],
   reference: ['errors.ts', 'numerics', 'model'],

@@ -190,7 +190,6 @@ const dense: Make = (g, random) => {
 
 const transposed: Make = (g, random) => {
   const type = one(random, [...INTEGERS, float32]);
-  const float = type.encoding === 'float32';
   const [n, c] = [one(random, CHANNELS), one(random, CHANNELS)];
   const [kh, kw] = [1 + random(3), 1 + random(3)];
   const strides = [1 + random(3), 1 + random(3)] as const;
