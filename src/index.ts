@@ -11,7 +11,14 @@ export {
 export type { LoadOptions } from './load.js';
 export type { Encoding, Metadata } from './model/graph.js';
 export type { Limits } from './model/validate.js';
-export { Model, type TensorData, type TensorInfo, type TensorMap } from './runtime/model.js';
+export {
+  type MemoryReport,
+  Model,
+  type TensorData,
+  type TensorInfo,
+  type TensorMap,
+  type TensorMemory,
+} from './runtime/model.js';
 export type { ModelSource } from './sources.js';
 export type { LayerSummary, Summary } from './runtime/summary.js';
 export { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';

@@ -57,8 +57,10 @@ function fieldsOf(
     case 'multiThreshold': {
       const first = at(transform.thresholds);
       const steps = elements(layout.graph.constants[transform.thresholds].shape) / sums.n;
-      if (sums.float) return { kind: FINISH_CODES.levels, first, steps };
       const bits = transform.kind === 'threshold';
+      // Levels are what is stored, also of centered numbers.
+      const stored: TensorType = { encoding: 'levels', bits: 8 };
+      if (sums.float) return { kind: FINISH_CODES.levels, type: rowType(bits ? type : stored), first, steps };
       return ofProduct(layout, sums.n, {
         transform: bits ? TRANSFORM_CODES.bits : TRANSFORM_CODES.levels,
         first,

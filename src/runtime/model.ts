@@ -25,6 +25,26 @@ export interface TensorInfo {
   readonly length: number;
 }
 
+/** Linear memory in bytes. It is sized once, when the model is loaded: `total` is the peak. */
+export interface MemoryReport extends Memory {
+  /** Weights, thresholds, tables: part of `file`. */
+  readonly constants: number;
+  /** Between the areas and behind the last one, which ends with a page. */
+  readonly gaps: number;
+  /** In the order of the file. Tensors that are never alive together may share bytes. */
+  readonly tensors: readonly TensorMemory[];
+}
+
+export interface TensorMemory {
+  readonly name: string;
+  readonly address: number;
+  /** Of the whole batch. */
+  readonly bytes: number;
+  /** Index of the first and last node that touches it: -1 for the caller's input, the number of nodes for its output. */
+  readonly first: number;
+  readonly last: number;
+}
+
 interface Port extends TensorInfo {
   /** All samples of the batch, in linear memory. */
   readonly view: TensorData;
@@ -54,6 +74,7 @@ export class Model {
   readonly #graph: Graph;
   readonly #memory: Memory;
   readonly #fileBytes: number;
+  readonly #report: Pick<MemoryReport, 'constants' | 'tensors' | 'gaps'>;
   #steps: readonly ((samples: number) => void)[] | undefined;
   #in: readonly Port[];
   #out: readonly Port[];
@@ -99,6 +120,12 @@ export class Model {
     this.#graph = graph;
     this.#memory = plan.memory;
     this.#fileBytes = file.length;
+    const { base, total, ...areas } = plan.memory;
+    this.#report = {
+      constants: graph.constants.reduce((sum, { data }) => sum + data.length, 0),
+      gaps: total - base - areas.file - areas.blocks - areas.prepared - areas.arena - areas.scratch,
+      tensors: plan.tensors.map((tensor) => ({ ...tensor, bytes: tensor.bytes * plan.batch })),
+    };
   }
 
   /**
@@ -166,6 +193,11 @@ export class Model {
   /** Bytes per layer, in the file and as float32, that add up to the file. */
   summary(): Summary {
     return summarize(this.#graph, this.#fileBytes, this.#memory);
+  }
+
+  /** Where every byte of linear memory is: areas that add up, and each tensor's place and lifetime. */
+  memory(): MemoryReport {
+    return { ...this.#memory, ...this.#report };
   }
 
   /** Lets go of the model's memory. Further runs throw. */

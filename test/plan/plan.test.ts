@@ -1,7 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Buffer, placeBuffers } from '../../src/plan/arena.js';
-import { PRODUCT_FIELDS, TRANSFORM_CODES } from '../../src/plan/params.js';
+import {
+  ANY_FIELDS,
+  CELL_FIELDS,
+  FINISH_FIELDS,
+  MOVE_FIELDS,
+  PICK_FIELDS,
+  ROWS_FIELDS,
+  WINDOW_FIELDS,
+} from '../../src/plan/fields.js';
+import { POOL_FIELDS, PRODUCT_FIELDS, TRANSFORM_CODES } from '../../src/plan/params.js';
 import { planGraph } from '../../src/plan/plan.js';
 import { denseNetwork } from '../helpers/graphs.js';
 import { randomInts } from '../helpers/random.js';
@@ -94,6 +104,28 @@ test('planGraph gives a plan that can be read whole', () => {
       memory: { base: 1000, file: 500, blocks: 2 * blockBytes, prepared: 0, arena: 64, scratch: 0, total: 65536 },
     },
   );
+});
+
+test('parameter blocks have the fields of the classes in assembly/ in their order', () => {
+  const lists: readonly [string, string, readonly string[]][] = [
+    ['params.ts', 'ProductParams', PRODUCT_FIELDS],
+    ['params.ts', 'PoolParams', POOL_FIELDS],
+    ['finish.ts', 'FinishParams', FINISH_FIELDS],
+    ['rowwise.ts', 'RowsParams', ROWS_FIELDS],
+    ['anyproduct.ts', 'AnyParams', ANY_FIELDS],
+    ['window.ts', 'WindowParams', WINDOW_FIELDS],
+    ['move.ts', 'MoveParams', MOVE_FIELDS],
+    ['move.ts', 'PickParams', PICK_FIELDS],
+    ['cell.ts', 'CellParams', CELL_FIELDS],
+  ];
+  for (const [file, name, fields] of lists) {
+    const text = readFileSync(`assembly/${file}`, 'utf8').split(`class ${name} {`)[1].split('\n}')[0];
+    assert.equal(
+      [...text.matchAll(/^ {2}(\w+): (?:usize|i32);$/gm)].map((match) => match[1]),
+      [...fields],
+      name,
+    );
+  }
 });
 
 test.run();

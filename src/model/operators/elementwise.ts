@@ -5,6 +5,7 @@ import {
   describe,
   expectClamp,
   expectEncoding,
+  expectFloat32,
   expectInputs,
   expectInteger,
   FLOAT32,
@@ -77,7 +78,10 @@ export function inferActivate(operator: Activate, scope: Scope): Inference {
   if (operator.function === 'sign') return { outputs: [{ shape, types: [BITS] }], work };
   if (operator.function === 'floor') expectEncoding(scope, 0, ['float32']);
   else expectEncoding(scope, 0, ['float32', 'int32', 'int16', 'int8', 'levels']);
-  if (operator.function === 'clip') expectClamp(scope, 'minimum', operator, encoding !== 'float32');
+  if (operator.function === 'clip') {
+    expectClamp(scope, 'minimum', operator, encoding !== 'float32');
+    if (encoding !== 'float32') expectFloat32(scope, 'minimum', operator.minimum, operator.maximum);
+  }
   return { outputs: [{ shape, types: [{ encoding, bits }], scaleOf: 0 }], work };
 }
 
@@ -102,6 +106,7 @@ export function inferAdd(operator: Add, scope: Scope): Inference {
   }
   expectEncoding(scope, 1, float ? ['float32'] : INTEGERS);
   expectClamp(scope, 'minimum', operator, !float);
+  if (!float) expectFloat32(scope, 'minimum', operator.minimum, operator.maximum);
   expectInteger(scope, 'shift', operator.shift, 0, 31);
   expectInteger(scope, 'leftMultiplier', operator.leftMultiplier, -(2 ** 31), 2 ** 31 - 1);
   expectInteger(scope, 'rightMultiplier', operator.rightMultiplier, -(2 ** 31), 2 ** 31 - 1);

@@ -153,6 +153,15 @@ export function expectClamp(
   }
 }
 
+/** Reports numbers that the file, which keeps them as float32, cannot hold. */
+export function expectFloat32(scope: Scope, field: string, ...values: readonly (number | undefined)[]): void {
+  for (const value of values) {
+    if (value !== undefined && Math.fround(value) !== value) {
+      scope.report(`${scope.path}.operator.${field}`, 'whole numbers that float32 holds', `${value}`);
+    }
+  }
+}
+
 /** One output of the input's type and scale. */
 export function copies(scope: Scope, shape: readonly number[]): Inference {
   const { encoding, bits } = scope.inputs[0];

@@ -4,6 +4,7 @@ import {
   copies,
   describe,
   describeType,
+  expectFloat32,
   expectInputs,
   expectInteger,
   expectMap,
@@ -105,6 +106,7 @@ export function inferPad(operator: Pad, scope: Scope): Inference {
   if (!holdsValue(input, operator.value)) {
     scope.report(`${scope.path}.operator.value`, `a value of ${describeType(input)}`, `${operator.value}`);
   }
+  if (input.encoding !== 'float32') expectFloat32(scope, 'value', operator.value);
   return copies(
     scope,
     input.shape.map((size, d) => operator.before[d] + size + operator.after[d]),

@@ -11,8 +11,8 @@ type PoolNode = NodeOf<'maxPool' | 'avgPool' | 'globalAvgPool'>;
 
 function windowOf(layout: Layout, node: NodeOf<'maxPool' | 'avgPool'>): Window {
   const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
-  const { kind: _kind, height: kernelHeight, width: kernelWidth, ...rest } = node.operator;
-  const { strideY, strideX, padTop, padLeft, padBottom, padRight } = rest;
+  const { height: kernelHeight, width: kernelWidth, strideY, strideX } = node.operator;
+  const { padTop, padLeft, padBottom, padRight } = node.operator;
   const steps = { strideY, strideX, dilationY: 1, dilationX: 1, padTop, padLeft, padBottom, padRight };
   return { height, width, channels, kernelHeight, kernelWidth, ...steps };
 }

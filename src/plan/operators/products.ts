@@ -278,7 +278,6 @@ function planFloat32(
 /** Everything else, pixel by pixel. */
 function planAny(layout: Layout, product: Product, output: number, scratch: Scratch): Call {
   const { geometry: g, transposed, type } = product;
-  const { padBottom: _bottom, padRight: _right, ...window } = g;
   const constant = layout.graph.constants[product.weights];
   const float = type.encoding === 'float32';
   const unit = float ? 4 : 2;
@@ -296,7 +295,7 @@ function planAny(layout: Layout, product: Product, output: number, scratch: Scra
     return new Uint8Array(out.buffer);
   });
   const block = layout.block(ANY_FIELDS, {
-    ...window,
+    ...g,
     input: product.input,
     type: rowType(type),
     pixelBytes: rowBytes(type, g.channels),
