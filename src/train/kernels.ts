@@ -1,9 +1,12 @@
 // The contract between the tape and a backend: every kernel by name, with its parameters, the order of its buffers and
-// what it computes. A tape is a list of such calls, plain data; a backend is one way to carry them out (WGSL in wgsl/).
+// what it computes. A tape is a list of such calls, plain data; a backend is one way to carry them out (WGSL in wgsl/, WebAssembly
+// in cpu/).
 //
 // Letters: B rows of a batch, C channels, I and O inputs and outputs of a layer, m x n x k a matrix product.
 // Gradients are named d<tensor>. With `accumulate` a gradient is added to what its buffer holds, else it replaces it.
-// No buffer may appear twice in one call: WebGPU forbids a buffer that is read and written in the same dispatch.
+// No buffer may appear twice in one call: WebGPU forbids a buffer that is read and written in the same dispatch. What a
+// call writes no other call of the program writes, unless it accumulates.
+import type { MapSpec } from './maps.js';
 import type { Tensor } from './tensor.js';
 
 export interface KernelParams {
@@ -22,14 +25,10 @@ export interface KernelParams {
     readonly accumulate: boolean;
   };
 
-  /** x, y: y = +1 if x >= 0 else -1. */
-  sign: { readonly size: number };
-  /** x, dy, dx: dx = dy * 1[|x| <= 1]. */
-  signBackward: { readonly size: number; readonly accumulate: boolean };
-  /** x, y: y = clip(x, -1, 1). */
-  hardTanh: { readonly size: number };
-  /** x, dy, dx: dx = dy * 1[|x| <= 1]. */
-  hardTanhBackward: { readonly size: number; readonly accumulate: boolean };
+  /** x, y: y = alpha h(x) + (1 - alpha) x, for the map h of maps.ts. */
+  map: MapSpec & { readonly size: number; readonly alpha: number };
+  /** x, dy, dx: dx = factor * dy * slope(x), 0 where the slope is 0. */
+  mapBackward: MapSpec & { readonly size: number; readonly factor: number; readonly accumulate: boolean };
 
   /**
    * x, gamma, beta, y, saved, running: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, over rows of (B, C).

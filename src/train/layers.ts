@@ -2,6 +2,7 @@
 // Formulas: Courbariaux, Hubara, Soudry, El-Yaniv, Bengio, "Binarized Neural Networks", NIPS 2016 (BNN below);
 // Ioffe and Szegedy, "Batch Normalization", ICML 2015. Letters as in kernels.ts.
 import type { Call } from './kernels.js';
+import { SIGN, type MapSpec } from './maps.js';
 import type { Tape } from './tape.js';
 import { matrixShape, tensor, type Tensor } from './tensor.js';
 
@@ -61,32 +62,31 @@ export function dense(tape: Tape, x: Tensor, weights: Tensor, label: string): Te
 
 /** Binarization: y = +1 if x >= 0 else -1 (BNN eq. 1); straight-through estimator dx = dy * 1[|x| <= 1] (BNN eq. 4). */
 export function sign(tape: Tape, x: Tensor, label: string): Tensor {
-  return elementwise(tape, x, label, 'sign', 'signBackward');
+  return map(tape, x, SIGN, label);
 }
 
-/** y = clip(x, -1, 1), dx = dy * 1[|x| <= 1] (BNN eq. 5). */
-export function hardTanh(tape: Tape, x: Tensor, label: string): Tensor {
-  return elementwise(tape, x, label, 'hardTanh', 'hardTanhBackward');
+/** How a quantizer's output is mixed with its input, and what its gradient is multiplied by. */
+export interface Blend {
+  readonly alpha: number;
+  readonly factor: number;
 }
 
-function elementwise(
-  tape: Tape,
-  x: Tensor,
-  label: string,
-  kernel: 'sign' | 'hardTanh',
-  backwardKernel: 'signBackward' | 'hardTanhBackward',
-): Tensor {
+const UNBLENDED: Blend = { alpha: 1, factor: 1 };
+
+/** y = alpha h(x) + (1 - alpha) x for a map h of maps.ts, dx = factor * dy * slope(x). */
+export function map(tape: Tape, x: Tensor, spec: MapSpec, label: string, blend: Blend = UNBLENDED): Tensor {
   const { size } = x;
+  const { alpha, factor } = blend;
   const output = tensor(label, x.shape);
   return tape.record({
     inputs: [x],
     output,
-    forward: [{ kernel, params: { size }, tensors: [x, output] }],
+    forward: [{ kernel: 'map', params: { ...spec, size, alpha }, tensors: [x, output] }],
     backward: (dy, target) => {
       const dx = target(x);
       if (!dx) return [];
-      const params = { size, accumulate: dx.accumulate };
-      return [{ kernel: backwardKernel, params, tensors: [x, dy, dx.tensor] }];
+      const params = { ...spec, size, factor, accumulate: dx.accumulate };
+      return [{ kernel: 'mapBackward', params, tensors: [x, dy, dx.tensor] }];
     },
   });
 }

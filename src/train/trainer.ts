@@ -4,9 +4,8 @@
 // progress.
 import { TrainError } from '../errors.js';
 import { Random } from '../numerics/random.js';
+import { openBackend, type DeviceChoice } from './backend.js';
 import { slice, type Dataset, type LabelledBytes } from './data/dataset.js';
-import { openDevice } from './device.js';
-import { GpuBackend } from './gpu.js';
 import type { Backend, Program } from './kernels.js';
 import { gatherBytes } from './layers.js';
 import { squaredHinge } from './losses.js';
@@ -54,8 +53,8 @@ export interface TrainProgress {
 }
 
 export interface TrainOptions {
-  /** A device to use instead of the platform's; it is left open. */
-  readonly device?: GPUDevice;
+  /** Where to compute; a WebGPU device or a backend that the caller brings is left open. Default: auto. */
+  readonly device?: DeviceChoice | GPUDevice | Backend;
   /** Default: the recipe's. */
   readonly epochs?: number;
   /** Names the run: same seed, same device, same result. Default 1. */
@@ -106,8 +105,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   checkSamples('test', data.test, features, data.classes.length);
   const { training, validation } = split(recipe, data, options.limit);
   stopIfAborted(options.signal);
-  const handle = await openDevice(options.device);
-  const backend = new GpuBackend(handle);
+  const { backend, close } = await openBackend(options.device ?? 'auto');
   try {
     const model = new Model(features, recipe.layers(data.classes.length));
     const random = new Random(seed);
@@ -140,8 +138,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
     };
     return { network, test, validationAccuracies };
   } finally {
-    backend.dispose();
-    handle.close();
+    close();
   }
 }
 

@@ -1,9 +1,53 @@
 // The judge of the device kernels: every kernel of src/train/kernels.ts in plain float64 loops, as a backend that runs
 // the same tapes. Written from the formulas, not for speed. Forward and backward stand side by side.
 import type { Backend, Call, KernelName, KernelParams, Program } from '../../src/train/kernels.js';
+import type { MapName } from '../../src/train/maps.js';
 import type { Tensor } from '../../src/train/tensor.js';
 
 type Arrays = readonly Float64Array[];
+
+const sign = (x: number) => (x >= 0 ? 1 : -1);
+const clamp = (x: number, low: number, high: number) => Math.max(low, Math.min(high, x));
+const round = (x: number) => Math.floor(x + 0.5);
+const straight = (x: number) => (Math.abs(x) <= 1 ? 1 : 0);
+/** AP2: the power of two that is nearest by logarithm, with the sign of x. */
+export const powerOfTwo = (x: number) => (x === 0 ? 0 : Math.sign(x) * 2 ** Math.round(Math.log2(Math.abs(x))));
+
+type MapFunction = (x: number, a: number, b: number) => number;
+
+const MAP_VALUES: { readonly [N in MapName]: MapFunction } = {
+  sign,
+  clip: clamp,
+  relu: (x) => Math.max(x, 0),
+  ternary: (x, delta) => (Math.abs(x) <= delta ? 0 : sign(x)),
+  linear: (x, steps) => clamp(round(x * steps) / steps, -1, 1),
+  log: (x, low, high) => (powerOfTwo(Math.abs(x)) < low ? 0 : sign(x) * Math.min(powerOfTwo(Math.abs(x)), high)),
+  // Every level with the distance to x; the lower of two equally near ones.
+  power: (x, smallest) => {
+    const levels = [0];
+    for (let level = smallest; level <= 1; level *= 2) levels.push(level);
+    const distance = (level: number) => Math.abs(Math.abs(x) - level);
+    return sign(x) * levels.reduce((best, level) => (distance(level) < distance(best) ? level : best));
+  },
+  approximateSign: sign,
+  unit: (x, steps) => round(clamp(x, 0, 1) * steps) / steps,
+  tanh: Math.tanh,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+};
+
+const MAP_SLOPES: { readonly [N in MapName]: MapFunction } = {
+  sign: straight,
+  clip: (x, low, high) => (x >= low && x <= high ? 1 : 0),
+  relu: (x) => (x > 0 ? 1 : 0),
+  ternary: straight,
+  linear: straight,
+  log: straight,
+  power: straight,
+  approximateSign: (x) => Math.max(0, 2 - 2 * Math.abs(x)),
+  unit: (x) => (x >= 0 && x <= 1 ? 1 : 0),
+  tanh: (x) => 1 - Math.tanh(x) ** 2,
+  sigmoid: (x) => Math.exp(-x) / (1 + Math.exp(-x)) ** 2,
+};
 
 const KERNELS: { readonly [N in KernelName]: (params: KernelParams[N], ...arrays: Float64Array[]) => void } = {
   gatherBytes({ rows, features }, data, indices, out) {
@@ -28,17 +72,13 @@ const KERNELS: { readonly [N in KernelName]: (params: KernelParams[N], ...arrays
     }
   },
 
-  sign({ size }, x, y) {
-    for (let i = 0; i < size; i++) y[i] = x[i] >= 0 ? 1 : -1;
+  map({ op, a, b, size, alpha }, x, y) {
+    for (let i = 0; i < size; i++) y[i] = alpha * MAP_VALUES[op](x[i], a, b) + (1 - alpha) * x[i];
   },
-  signBackward({ size, accumulate }, x, dy, dx) {
-    for (let i = 0; i < size; i++) dx[i] = (accumulate ? dx[i] : 0) + (Math.abs(x[i]) <= 1 ? dy[i] : 0);
-  },
-  hardTanh({ size }, x, y) {
-    for (let i = 0; i < size; i++) y[i] = Math.max(-1, Math.min(1, x[i]));
-  },
-  hardTanhBackward({ size, accumulate }, x, dy, dx) {
-    for (let i = 0; i < size; i++) dx[i] = (accumulate ? dx[i] : 0) + (Math.abs(x[i]) <= 1 ? dy[i] : 0);
+  mapBackward({ op, a, b, size, factor, accumulate }, x, dy, dx) {
+    for (let i = 0; i < size; i++) {
+      dx[i] = (accumulate ? dx[i] : 0) + factor * dy[i] * MAP_SLOPES[op](x[i], a, b);
+    }
   },
 
   batchNorm({ rows, channels, epsilon, momentum }, x, gamma, beta, y, saved, running) {

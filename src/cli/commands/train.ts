@@ -6,8 +6,8 @@ import { checkAgreement } from '../../export/agreement.js';
 import { exportNetwork } from '../../export/export.js';
 import { load } from '../../index.node.js';
 import { writeModel } from '../../model/write.js';
-import { loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
-import { checkAdapter } from '../adapter.js';
+import { type DeviceChoice, loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
+import { resolveDevice } from '../adapter.js';
 import { Classifier } from '../classifier.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { Interrupted, UsageError } from '../failure.js';
@@ -21,6 +21,7 @@ export interface TrainCommandOptions {
   readonly epochs?: number;
   readonly seed: number;
   readonly limit?: number;
+  readonly device: DeviceChoice;
   readonly json?: boolean;
 }
 
@@ -41,11 +42,12 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   const start = performance.now();
   try {
     const data = await loadMnist(options.data);
-    checkAdapter();
+    const device = resolveDevice(options.device);
     stopIfAborted();
     const result = await trainNetwork(recipe, data, {
       epochs,
       seed,
+      device,
       signal,
       command: commandOf(recipeName, out, { epochs, seed, limit }),
       onProgress: (state) => progress.update(state),

@@ -1,7 +1,7 @@
 // Every kernel of the contract in kernels.ts as a WGSL shader for given sizes.
 import type { Call, KernelName, KernelParams } from '../kernels.js';
 import { batchNorm, batchNormBackward } from './batchnorm.js';
-import { affineSign, gatherBytes, hardTanh, masked, sign } from './elementwise.js';
+import { affineSign, gatherBytes, map, mapBackward } from './elementwise.js';
 import { squaredHinge, squaredHingeBackward } from './loss.js';
 import { matmul } from './matmul.js';
 import { adam } from './optimizer.js';
@@ -10,10 +10,8 @@ import type { GpuTraits, Shader } from './shader.js';
 const SHADERS: { readonly [N in KernelName]: (params: KernelParams[N], traits: GpuTraits) => Shader } = {
   gatherBytes,
   matmul,
-  sign,
-  signBackward: masked,
-  hardTanh,
-  hardTanhBackward: masked,
+  map,
+  mapBackward,
   batchNorm,
   batchNormBackward,
   affineSign,
