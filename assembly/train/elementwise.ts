@@ -1,5 +1,6 @@
 // One element at a time: activations and quantizers with their gradients, inputs, and folded batch normalization.
 // A task is CHUNK elements. Formulas: src/train/maps.ts, with the same numbers for the maps.
+import { noise, noiseSeed } from './noise';
 import { at, float, int } from './record';
 
 const CHUNK: i32 = 8192;
@@ -182,5 +183,84 @@ export function affineSign(r: usize, task: i32): void {
   const shift = scale + (<usize>channels << 2);
   for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
     store<f32>(y + c, select<f32>(1, -1, load<f32>(scale + c) * load<f32>(s + c) >= -load<f32>(shift + c)));
+  }
+}
+
+// x, y, size, accumulate; factor
+export function scale(r: usize, task: i32): void {
+  const start = task * CHUNK;
+  const end = min(start + CHUNK, int(r, 2));
+  const factor = float(r, 0);
+  for (let i = <usize>start << 2; i < <usize>end << 2; i += 4) {
+    const value = factor * load<f32>(at(r, 0) + i);
+    store<f32>(at(r, 1) + i, int(r, 3) ? load<f32>(at(r, 1) + i) + value : value);
+  }
+}
+
+// x, key, y, size, stream, accumulate; rate
+export function dropout(r: usize, task: i32): void {
+  const start = task * CHUNK;
+  const end = min(start + CHUNK, int(r, 3));
+  const rate = float(r, 0);
+  const kept = <f32>1 / (1 - rate);
+  const seed = noiseSeed(load<u32>(at(r, 1)), <u32>int(r, 4));
+  for (let i = start; i < end; i++) {
+    const place = <usize>i << 2;
+    const value: f32 = noise(seed, <u32>i) < rate ? 0 : load<f32>(at(r, 0) + place) * kept;
+    store<f32>(at(r, 2) + place, int(r, 5) ? load<f32>(at(r, 2) + place) + value : value);
+  }
+}
+
+// x, key, y, size, stream
+export function stochasticSign(r: usize, task: i32): void {
+  const start = task * CHUNK;
+  const end = min(start + CHUNK, int(r, 3));
+  const seed = noiseSeed(load<u32>(at(r, 1)), <u32>int(r, 4));
+  for (let i = start; i < end; i++) {
+    const place = <usize>i << 2;
+    const chance = (load<f32>(at(r, 0) + place) + 1) * 0.5;
+    store<f32>(at(r, 2) + place, select<f32>(1, -1, chance > noise(seed, <u32>i)));
+  }
+}
+
+// x, bias, y, channels; a task is a row
+export function addBias(r: usize, task: i32): void {
+  const channels = int(r, 3);
+  const row = <usize>task * channels;
+  for (let c = 0; c < channels; c++) {
+    const place = (row + c) << 2;
+    store<f32>(at(r, 2) + place, load<f32>(at(r, 0) + place) + load<f32>(at(r, 1) + (<usize>c << 2)));
+  }
+}
+
+// x, sums, rows, channels, accumulate; a task is 16 columns
+export function sumRows(r: usize, task: i32): void {
+  const rows = int(r, 2);
+  const channels = int(r, 3);
+  for (let c = task * 16; c < min(channels, task * 16 + 16); c++) {
+    let sum: f32 = 0;
+    for (let b = 0; b < rows; b++) sum += load<f32>(at(r, 0) + ((<usize>b * channels + c) << 2));
+    const to = at(r, 1) + (<usize>c << 2);
+    store<f32>(to, int(r, 4) ? load<f32>(to) + sum : sum);
+  }
+}
+
+// x, y, columns, from, width; a task is a row
+export function slice(r: usize, task: i32): void {
+  const width = int(r, 4);
+  const from = at(r, 0) + ((<usize>task * int(r, 2) + int(r, 3)) << 2);
+  memory.copy(at(r, 1) + ((<usize>task * width) << 2), from, <usize>width << 2);
+}
+
+// dy, dx, columns, from, width, accumulate; a task is a row
+export function sliceBackward(r: usize, task: i32): void {
+  const columns = int(r, 2);
+  const first = int(r, 3);
+  const width = int(r, 4);
+  for (let c = 0; c < columns; c++) {
+    const inside = c >= first && c < first + width;
+    const d: f32 = inside ? load<f32>(at(r, 0) + ((<usize>task * width + c - first) << 2)) : 0;
+    const to = at(r, 1) + ((<usize>task * columns + c) << 2);
+    store<f32>(to, int(r, 5) ? load<f32>(to) + d : d);
   }
 }

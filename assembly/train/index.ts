@@ -6,12 +6,53 @@
 //   0 generation: grows by one when a program starts      3 threads that reached the end of the current record
 //   1 address of the program                              4 records finished; its change lets the threads go on
 //   2 number of records                                   5 the next task of the current record
-import { affineSign, gatherBytes, map, mapBackward } from './elementwise';
-import { squaredHinge, squaredHingeBackward } from './loss';
+import { col2im, im2col, pool, poolBackward } from './conv';
+import {
+  addBias,
+  affineSign,
+  dropout,
+  gatherBytes,
+  map,
+  mapBackward,
+  scale,
+  slice,
+  sliceBackward,
+  stochasticSign,
+  sumRows,
+} from './elementwise';
+import {
+  crossEntropyBackward,
+  crossEntropyRows,
+  distillationBackward,
+  distillationRows,
+  meanLoss,
+  squaredDistance,
+  squaredDistanceBackward,
+  squaredHinge,
+  squaredHingeBackward,
+} from './loss';
 import { matmul, packColumns } from './matmul';
-import { batchNorm, batchNormBackward } from './norm';
-import { adam } from './optimizer';
+import { batchNorm, batchNormBackward, shiftNorm, shiftNormBackward } from './norm';
+import { adaMax, adam, sgd } from './optimizer';
+import {
+  householder,
+  householderPlan,
+  quantizeGradient,
+  rowStatistic,
+  scaledSign,
+  scaledSignBackward,
+  tanhWeights,
+  tanhWeightsBackward,
+} from './quantize';
 import { opcode, RECORD_BYTES, tasks } from './record';
+import {
+  embedding,
+  embeddingBackward,
+  gruCell,
+  gruCellBackward,
+  lstmCell,
+  lstmCellBackward,
+} from './recurrent';
 import { matmulSigns, packSigns } from './signs';
 
 /** First byte that the host may use. */
@@ -105,6 +146,78 @@ function execute(record: usize, task: i32, scratch: usize): void {
       return squaredHingeBackward(record, task);
     case 12:
       return adam(record, task);
+    case 13:
+      return im2col(record, task);
+    case 14:
+      return col2im(record, task);
+    case 15:
+      return pool(record, task);
+    case 16:
+      return poolBackward(record, task);
+    case 17:
+      return shiftNorm(record, task);
+    case 18:
+      return shiftNormBackward(record, task);
+    case 19:
+      return scale(record, task);
+    case 20:
+      return dropout(record, task);
+    case 21:
+      return stochasticSign(record, task);
+    case 22:
+      return addBias(record, task);
+    case 23:
+      return sumRows(record, task);
+    case 24:
+      return slice(record, task);
+    case 25:
+      return sliceBackward(record, task);
+    case 26:
+      return crossEntropyRows(record, task);
+    case 27:
+      return crossEntropyBackward(record, task);
+    case 28:
+      return distillationRows(record, task);
+    case 29:
+      return distillationBackward(record, task);
+    case 30:
+      return meanLoss(record, task);
+    case 31:
+      return squaredDistance(record, task);
+    case 32:
+      return squaredDistanceBackward(record, task);
+    case 33:
+      return adaMax(record, task);
+    case 34:
+      return sgd(record, task);
+    case 35:
+      return embedding(record, task);
+    case 36:
+      return embeddingBackward(record, task);
+    case 37:
+      return lstmCell(record, task);
+    case 38:
+      return lstmCellBackward(record, task);
+    case 39:
+      return gruCell(record, task);
+    case 40:
+      return gruCellBackward(record, task);
+    case 41:
+      return rowStatistic(record, task);
+    case 42:
+      return scaledSign(record, task);
+    case 43:
+      return scaledSignBackward(record, task);
+    case 44:
+      return tanhWeights(record, task);
+    case 45:
+      return tanhWeightsBackward(record, task);
+    case 46:
+      return quantizeGradient(record, task);
+    case 47:
+      return householderPlan(record, task);
+    case 48:
+      return householder(record, task);
     default:
       unreachable();
   }

@@ -1,5 +1,6 @@
 // Batch normalization over the rows of (B, C). A task owns 16 columns and adds their rows up in order; the variance is
 // taken around the mean in a second pass: sums of a first layer reach 2e5, whose squares would cancel in float32.
+import { powerOfTwo } from './elementwise';
 import { at, float, int } from './record';
 
 const COLUMNS: i32 = 16;
@@ -163,4 +164,76 @@ function backwardOne(r: usize, c: i32, rows: i32, channels: i32): void {
   store<f32>(dgamma, int(r, 10) ? load<f32>(dgamma) + product : product);
   const dbeta = at(r, 6) + here;
   store<f32>(dbeta, int(r, 11) ? load<f32>(dbeta) + sum : sum);
+}
+
+// Shift-based batch normalization (Courbariaux et al. 2016, Algorithm 3): every product has a power of two in it.
+
+// x, gamma, beta, y, saved, running, rows, channels; epsilon, momentum
+export function shiftNorm(r: usize, task: i32): void {
+  const rows = <usize>int(r, 6);
+  const stride = <usize>int(r, 7) << 2;
+  const last = min(int(r, 7), (task + 1) * COLUMNS);
+  for (let c = task * COLUMNS; c < last; c++) {
+    const here = <usize>c << 2;
+    const x = at(r, 0) + here;
+    let sum: f32 = 0;
+    for (let b: usize = 0; b < rows; b++) sum += load<f32>(x + b * stride);
+    const mean = sum / <f32>rows;
+    let squares: f32 = 0;
+    for (let b: usize = 0; b < rows; b++) {
+      const d = load<f32>(x + b * stride) - mean;
+      squares += d * powerOfTwo(d);
+    }
+    const inverse = <f32>1 / sqrt<f32>(squares / <f32>rows + float(r, 0));
+    const scale = powerOfTwo(load<f32>(at(r, 1) + here)) * powerOfTwo(inverse);
+    const shift = load<f32>(at(r, 2) + here);
+    const y = at(r, 3) + here;
+    for (let b: usize = 0; b < rows; b++) {
+      store<f32>(y + b * stride, (load<f32>(x + b * stride) - mean) * scale + shift);
+    }
+    const saved = at(r, 4) + here;
+    store<f32>(saved, mean);
+    store<f32>(saved + stride, inverse);
+    const running = at(r, 5) + here;
+    store<f32>(running, load<f32>(running) + float(r, 1) * (mean - load<f32>(running)));
+    const spread = running + stride;
+    store<f32>(spread, load<f32>(spread) + float(r, 1) * (inverse - load<f32>(spread)));
+  }
+}
+
+// x, gamma, saved, dy, dx, dgamma, dbeta, rows, channels, accumulate dx, dgamma, dbeta
+export function shiftNormBackward(r: usize, task: i32): void {
+  const rows = <usize>int(r, 7);
+  const stride = <usize>int(r, 8) << 2;
+  const last = min(int(r, 8), (task + 1) * COLUMNS);
+  for (let c = task * COLUMNS; c < last; c++) {
+    const here = <usize>c << 2;
+    const x = at(r, 0) + here;
+    const dy = at(r, 3) + here;
+    const mean = load<f32>(at(r, 2) + here);
+    const s = powerOfTwo(load<f32>(at(r, 2) + here + stride));
+    let sum: f32 = 0;
+    let product: f32 = 0;
+    let gammaSum: f32 = 0;
+    for (let b: usize = 0; b < rows; b++) {
+      const d = load<f32>(dy + b * stride);
+      const centred = load<f32>(x + b * stride) - mean;
+      sum += d;
+      product += d * powerOfTwo(centred);
+      gammaSum += d * powerOfTwo(centred * s);
+    }
+    const share = <f32>1 / <f32>rows;
+    const spread = product * share * s * s;
+    const scale = s * powerOfTwo(load<f32>(at(r, 1) + here));
+    const dx = at(r, 4) + here;
+    for (let b: usize = 0; b < rows; b++) {
+      const near = powerOfTwo(load<f32>(x + b * stride) - mean);
+      const d = (load<f32>(dy + b * stride) - sum * share - near * spread) * scale;
+      store<f32>(dx + b * stride, int(r, 9) ? load<f32>(dx + b * stride) + d : d);
+    }
+    const dgamma = at(r, 5) + here;
+    store<f32>(dgamma, int(r, 10) ? load<f32>(dgamma) + gammaSum : gammaSum);
+    const dbeta = at(r, 6) + here;
+    store<f32>(dbeta, int(r, 11) ? load<f32>(dbeta) + sum : sum);
+  }
 }

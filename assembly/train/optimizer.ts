@@ -1,4 +1,5 @@
 // Optimizer steps; a task is CHUNK elements. Formulas: src/train/optimizers.ts.
+import { powerOfTwo } from './elementwise';
 import { at, float, int } from './record';
 
 const CHUNK: i32 = 8192;
@@ -40,4 +41,50 @@ export function adam(r: usize, task: i32): void {
     m += 16;
     v += 16;
   }
+}
+
+const PLAIN: i32 = 0;
+const SHIFT_PAPER: i32 = 1;
+
+// dw, rates, w, m, v, size, clipped, variant; beta1, 1 - beta1, beta2, epsilon, stepScale, clip
+export function adaMax(r: usize, task: i32): void {
+  const start = task * CHUNK;
+  const end = min(start + CHUNK, int(r, 5));
+  const variant = int(r, 7);
+  const epsilon = float(r, 3);
+  const rate = float(r, 4) * load<f32>(at(r, 1));
+  for (let i = <usize>start << 2; i < <usize>end << 2; i += 4) {
+    const g = load<f32>(at(r, 0) + i);
+    const m = float(r, 0) * load<f32>(at(r, 3) + i) + float(r, 1) * g;
+    let v = max(float(r, 2) * load<f32>(at(r, 4) + i), abs(g));
+    let direction: f32;
+    if (variant == PLAIN) direction = m / (v + epsilon);
+    else if (variant == SHIFT_PAPER) direction = v == 0 ? 0 : m * powerOfTwo(<f32>1 / v);
+    else {
+      v = powerOfTwo(v) + epsilon;
+      direction = m / v;
+    }
+    store<f32>(at(r, 3) + i, m);
+    store<f32>(at(r, 4) + i, v);
+    store<f32>(at(r, 2) + i, clipped(r, load<f32>(at(r, 2) + i) - rate * direction, float(r, 5)));
+  }
+}
+
+// dw, rates, w, m, size, -, clipped; momentum, decay, stepScale, clip
+export function sgd(r: usize, task: i32): void {
+  const start = task * CHUNK;
+  const end = min(start + CHUNK, int(r, 4));
+  const rate = float(r, 2) * load<f32>(at(r, 1));
+  for (let i = <usize>start << 2; i < <usize>end << 2; i += 4) {
+    const w = load<f32>(at(r, 2) + i);
+    const m = float(r, 0) * load<f32>(at(r, 3) + i) + load<f32>(at(r, 0) + i) + float(r, 1) * w;
+    store<f32>(at(r, 3) + i, m);
+    store<f32>(at(r, 2) + i, clipped(r, w - rate * m, float(r, 3)));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function clipped(r: usize, w: f32, clip: f32): f32 {
+  return int(r, 6) ? max(-clip, min(clip, w)) : w;
 }

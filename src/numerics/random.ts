@@ -61,3 +61,18 @@ export class Random {
     }
   }
 }
+
+/** PCG's output function on one 32-bit word (O'Neill 2014; as a hash: Jarzynski and Olano 2020). */
+export function hash32(x: number): number {
+  const state = (Math.imul(x, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+}
+
+/**
+ * Element i of the noise that `key` (a step of training) and `stream` (a place in the network) name: uniform in [0, 1)
+ * with 24 bits. By counter, so that any device computes any element on its own: hash(hash(key + hash(stream)) + hash(i)).
+ */
+export function noise(key: number, stream: number, i: number): number {
+  return (hash32(hash32(key + hash32(stream)) + hash32(i)) >>> 8) * 2 ** -24;
+}

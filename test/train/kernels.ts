@@ -22,6 +22,7 @@ import {
 import { Model } from '../../src/train/model.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { casesOf } from './cases.js';
 import { CpuReference } from './cpu.js';
 
 const SEED = 20;
@@ -154,6 +155,12 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
           Math.max(exact, accumulate || spec.op === 'approximateSign' ? 2e-7 : 0),
         );
       }
+    });
+  }
+
+  for (const [kernel, cases] of casesOf(new Random(SEED))) {
+    test(`${kernel} agrees`, async () => {
+      for (const { call, contents, outputs, tolerance } of cases) await compare([call], contents, outputs, tolerance);
     });
   }
 

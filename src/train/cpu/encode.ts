@@ -1,6 +1,14 @@
 // Calls to the records that assembly/train walks through (layout: assembly/train/record.ts). A kernel may take several
 // records, one after another; all threads have finished one before the next begins. Task sizes here and there must agree.
-import type { Call, KernelName, KernelParams } from '../kernels.js';
+import {
+  ADA_MAX_VARIANTS,
+  GRADIENT_SCHEMES,
+  STATISTICS,
+  type Call,
+  type KernelName,
+  type KernelParams,
+  type PatchParams,
+} from '../kernels.js';
 import { MAPS } from '../maps.js';
 import type { Tensor } from '../tensor.js';
 
@@ -30,6 +38,42 @@ const OPCODES = [
   'squaredHinge',
   'squaredHingeBackward',
   'adam',
+  'im2col',
+  'col2im',
+  'pool',
+  'poolBackward',
+  'shiftNorm',
+  'shiftNormBackward',
+  'scale',
+  'dropout',
+  'stochasticSign',
+  'addBias',
+  'sumRows',
+  'slice',
+  'sliceBackward',
+  'crossEntropyRows',
+  'crossEntropyBackward',
+  'distillationRows',
+  'distillationBackward',
+  'meanLoss',
+  'squaredDistance',
+  'squaredDistanceBackward',
+  'adaMax',
+  'sgd',
+  'embedding',
+  'embeddingBackward',
+  'lstmCell',
+  'lstmCellBackward',
+  'gruCell',
+  'gruCellBackward',
+  'rowStatistic',
+  'scaledSign',
+  'scaledSignBackward',
+  'tanhWeights',
+  'tanhWeightsBackward',
+  'quantizeGradient',
+  'householderPlan',
+  'householder',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -110,7 +154,147 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
     const floats = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip ?? 0];
     return [{ kernel: 'adam', tasks: chunks(size), ints, floats }];
   },
+  sgd({ size, momentum, decay, stepScale, clip }, tensors, { address }) {
+    // A place is left free so that the flag stands where the other optimizers have it.
+    const ints = [...tensors.map(address), size, 0, flag(clip !== null)];
+    return [{ kernel: 'sgd', tasks: chunks(size), ints, floats: [momentum, decay, stepScale, clip ?? 0] }];
+  },
+  adaMax({ size, variant, beta1, beta2, epsilon, stepScale, clip }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(clip !== null), ADA_MAX_VARIANTS.indexOf(variant)];
+    const floats = [beta1, 1 - beta1, beta2, epsilon, stepScale, clip ?? 0];
+    return [{ kernel: 'adaMax', tasks: chunks(size), ints, floats }];
+  },
+  rowStatistic({ rows, columns, statistic }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, STATISTICS.indexOf(statistic)];
+    return [{ kernel: 'rowStatistic', tasks: rows, ints }];
+  },
+  scaledSign({ rows, columns }, tensors, { address }) {
+    return [{ kernel: 'scaledSign', tasks: rows, ints: [...tensors.map(address), columns] }];
+  },
+  scaledSignBackward({ rows, columns, masked, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, flag(masked), flag(accumulate)];
+    return [{ kernel: 'scaledSignBackward', tasks: rows, ints }];
+  },
+  tanhWeights({ size, steps }, tensors, { address }) {
+    return [{ kernel: 'tanhWeights', tasks: chunks(size), ints: [...tensors.map(address), size], floats: [steps] }];
+  },
+  tanhWeightsBackward({ size, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(accumulate)];
+    return [{ kernel: 'tanhWeightsBackward', tasks: chunks(size), ints }];
+  },
+  quantizeGradient({ rows, columns, scheme, steps, whole, stream }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, GRADIENT_SCHEMES.indexOf(scheme), flag(whole), stream];
+    return [{ kernel: 'quantizeGradient', tasks: rows, ints, floats: [steps] }];
+  },
+  householderPlan({ rows }, tensors, { address, workspace }) {
+    const ints = [...tensors.map(address), workspace(rows * 4), rows];
+    return [{ kernel: 'householderPlan', tasks: 1, ints }];
+  },
+  householder({ rows, columns, inverse }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, columns, flag(inverse)];
+    return [{ kernel: 'householder', tasks: rows, ints }];
+  },
+  scale({ size, factor, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(accumulate)];
+    return [{ kernel: 'scale', tasks: chunks(size), ints, floats: [factor] }];
+  },
+  addBias({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'addBias', tasks: rows, ints: [...tensors.map(address), channels] }];
+  },
+  sumRows({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'sumRows', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  slice({ rows, columns, from, width }, tensors, { address }) {
+    return [{ kernel: 'slice', tasks: rows, ints: [...tensors.map(address), columns, from, width] }];
+  },
+  sliceBackward({ rows, columns, from, width, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, from, width, flag(accumulate)];
+    return [{ kernel: 'sliceBackward', tasks: rows, ints }];
+  },
+  dropout({ size, rate, stream, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, stream, flag(accumulate)];
+    return [{ kernel: 'dropout', tasks: chunks(size), ints, floats: [rate] }];
+  },
+  stochasticSign({ size, stream }, tensors, { address }) {
+    return [{ kernel: 'stochasticSign', tasks: chunks(size), ints: [...tensors.map(address), size, stream] }];
+  },
+  im2col(params, tensors, { address }) {
+    const ints = [...tensors.map(address), ...patchInts(params)];
+    return [{ kernel: 'im2col', tasks: params.images * params.outHeight, ints }];
+  },
+  col2im(params, tensors, { address }) {
+    const ints = [...tensors.map(address), ...patchInts(params), flag(params.accumulate)];
+    return [{ kernel: 'col2im', tasks: params.images * params.height, ints }];
+  },
+  pool({ images, height, width, channels, size, average }, tensors, { address }) {
+    const ints = [...tensors.map(address), height, width, channels, size, flag(average)];
+    return [{ kernel: 'pool', tasks: images * Math.floor(height / size), ints }];
+  },
+  poolBackward({ images, height, width, channels, size, average, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), height, width, channels, size, flag(average), flag(accumulate)];
+    return [{ kernel: 'poolBackward', tasks: images * height, ints }];
+  },
+  shiftNorm({ rows, channels, epsilon, momentum }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels];
+    const tasks = Math.ceil(channels / NORM_COLUMNS);
+    return [{ kernel: 'shiftNorm', tasks, ints, floats: [epsilon, momentum] }];
+  },
+  shiftNormBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, ...accumulate.map(flag)];
+    return [{ kernel: 'shiftNormBackward', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  embedding({ rows, columns }, tensors, { address }) {
+    return [{ kernel: 'embedding', tasks: rows, ints: [...tensors.map(address), columns] }];
+  },
+  embeddingBackward({ rows, columns, vocabulary, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, columns, flag(accumulate)];
+    return [{ kernel: 'embeddingBackward', tasks: vocabulary, ints }];
+  },
+  lstmCell({ rows, hidden }, tensors, { address }) {
+    return [{ kernel: 'lstmCell', tasks: rows, ints: [...tensors.map(address), hidden] }];
+  },
+  lstmCellBackward({ rows, hidden, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, ...accumulate.map(flag)];
+    return [{ kernel: 'lstmCellBackward', tasks: rows, ints }];
+  },
+  gruCell({ rows, hidden }, tensors, { address }) {
+    return [{ kernel: 'gruCell', tasks: rows, ints: [...tensors.map(address), hidden] }];
+  },
+  gruCellBackward({ rows, hidden, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, ...accumulate.map(flag)];
+    return [{ kernel: 'gruCellBackward', tasks: rows, ints }];
+  },
+  crossEntropyRows({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'crossEntropyRows', tasks: rows, ints: [...tensors.map(address), rows, channels] }];
+  },
+  crossEntropyBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'crossEntropyBackward', tasks: rows, ints }];
+  },
+  distillationRows({ rows, channels, temperature }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels];
+    return [{ kernel: 'distillationRows', tasks: rows, ints, floats: [temperature] }];
+  },
+  distillationBackward({ rows, channels, temperature, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'distillationBackward', tasks: rows, ints, floats: [temperature] }];
+  },
+  meanLoss({ rows }, tensors, { address }) {
+    return [{ kernel: 'meanLoss', tasks: 1, ints: [...tensors.map(address), rows] }];
+  },
+  squaredDistance({ size }, tensors, { address }) {
+    return [{ kernel: 'squaredDistance', tasks: 1, ints: [...tensors.map(address), size] }];
+  },
+  squaredDistanceBackward({ size, accumulate }, tensors, { address }) {
+    return [{ kernel: 'squaredDistanceBackward', tasks: 1, ints: [...tensors.map(address), size, flag(accumulate)] }];
+  },
 };
+
+function patchInts(params: PatchParams): number[] {
+  const { height, width, channels, kernel, stride, padding, outHeight, outWidth } = params;
+  return [height, width, channels, kernel, stride, padding, outHeight, outWidth];
+}
 
 function matmul(
   { m, n, k, transposeA, transposeB, accumulate }: KernelParams['matmul'],
@@ -166,7 +350,7 @@ export function encode<N extends KernelName>(
 
 /** The tensor that a call fills with -1 and +1 only, if it does. */
 export function signsOf(call: Call): Tensor | undefined {
-  if (call.kernel === 'affineSign') return call.tensors[2];
+  if (call.kernel === 'affineSign' || call.kernel === 'stochasticSign') return call.tensors[2];
   const binary = call.kernel === 'map' && (call.params.op === 'sign' || call.params.op === 'approximateSign');
   return binary && call.params.alpha === 1 ? call.tensors[1] : undefined;
 }

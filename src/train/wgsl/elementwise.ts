@@ -30,7 +30,7 @@ const SIGN = 'select(-1.0, 1.0, x >= 0.0)';
 const STRAIGHT = 'select(0.0, 1.0, abs(x) <= 1.0)';
 
 /** AP2 by the bits of a float: rounding at sqrt(2) is an addition. */
-const POWER_OF_TWO = /* wgsl */ `
+export const POWER_OF_TWO = /* wgsl */ `
 fn powerOfTwo(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   return bitcast<f32>((bits & 0x80000000u) | (((bits & 0x7fffffffu) + 0x004afb0cu) & 0x7f800000u));
@@ -77,4 +77,55 @@ export function gatherBytes({ rows, features }: KernelParams['gatherBytes']): Sh
   let byte = (data[at >> 2u] >> ((at & 3u) * 8u)) & 255u;
   out[i] = f32(2i * i32(byte) - 255i);`;
   return flatShader(bindings('data:u32', 'indices:u32', 'out!:f32'), rows * features, body);
+}
+
+export function scale({ size, factor, accumulate }: KernelParams['scale']): Shader {
+  return flatShader(bindings('x:f32', 'y!:f32'), size, `y[i] ${assign(accumulate)} ${f32(factor)} * x[i];`);
+}
+
+export function addBias({ rows, channels }: KernelParams['addBias']): Shader {
+  const declarations = bindings('x:f32', 'bias:f32', 'y!:f32');
+  return flatShader(declarations, rows * channels, `y[i] = x[i] + bias[i % ${channels}u];`);
+}
+
+export function sumRows({ rows, channels, accumulate }: KernelParams['sumRows']): Shader {
+  const body = `var sum = 0.0;
+  for (var b = 0u; b < ${rows}u; b++) { sum += x[b * ${channels}u + i]; }
+  sums[i] ${assign(accumulate)} sum;`;
+  return flatShader(bindings('x:f32', 'sums!:f32'), channels, body);
+}
+
+export function slice({ rows, columns, from, width }: KernelParams['slice']): Shader {
+  const body = `y[i] = x[i / ${width}u * ${columns}u + ${from}u + i % ${width}u];`;
+  return flatShader(bindings('x:f32', 'y!:f32'), rows * width, body);
+}
+
+export function sliceBackward({ rows, columns, from, width, accumulate }: KernelParams['sliceBackward']): Shader {
+  const body = `let c = i % ${columns}u;
+  var d = 0.0;
+  if (c >= ${from}u && c < ${from + width}u) { d = dy[i / ${columns}u * ${width}u + c - ${from}u]; }
+  dx[i] ${assign(accumulate)} d;`;
+  return flatShader(bindings('dy:f32', 'dx!:f32'), rows * columns, body);
+}
+
+/** noise() of numerics/random.ts. */
+export const NOISE = /* wgsl */ `
+fn hash(x: u32) -> u32 {
+  let state = x * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+fn noise(key: u32, stream: u32, i: u32) -> f32 {
+  return f32(hash(hash(key + hash(stream)) + hash(i)) >> 8u) * 5.9604644775390625e-8;
+}`;
+
+export function dropout({ size, rate, stream, accumulate }: KernelParams['dropout']): Shader {
+  const body = `let dropped = noise(key[0], ${stream}u, i) < ${f32(rate)};
+  y[i] ${assign(accumulate)} select(x[i] / ${f32(1 - rate)}, 0.0, dropped);`;
+  return flatShader(bindings('x:f32', 'key:u32', 'y!:f32') + NOISE, size, body);
+}
+
+export function stochasticSign({ size, stream }: KernelParams['stochasticSign']): Shader {
+  const body = `y[i] = select(-1.0, 1.0, (x[i] + 1.0) * 0.5 > noise(key[0], ${stream}u, i));`;
+  return flatShader(bindings('x:f32', 'key:u32', 'y!:f32') + NOISE, size, body);
 }
