@@ -31,10 +31,11 @@ const TRAIN_HELP = `${DATA_HELP}
 
 Training runs on the processor, or on WebGPU where a GPU is found: in Node, install the package "webgpu" beside bitlane.
 The file is written when the exported
-network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind.
+network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind. With --run, a
+checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the same bytes.
 
 Example
-  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn`;
+  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn --run runs/first`;
 
 /** The program `bitlane`. */
 export function createProgram(): Command {
@@ -99,6 +100,8 @@ export function createProgram(): Command {
         .choices(['auto', 'gpu', 'cpu'])
         .default('auto', 'auto: a GPU if there is one, else the processor'),
     )
+    .option('--run <folder>', 'keep metrics, curves, a report and checkpoints in a folder of this run')
+    .option('--resume', 'continue the run of --run from its last checkpoint')
     .option('--json', 'print one line of JSON at the end; progress goes to stderr')
     .addHelpText('after', TRAIN_HELP)
     .action(async (recipe: RecipeName, options: TrainCommandOptions) =>

@@ -24,6 +24,23 @@ export class Random {
     this.#d = next();
   }
 
+  /** Where the sequence stands: four words that restore() takes. */
+  state(): readonly number[] {
+    return [this.#a, this.#b, this.#c, this.#d];
+  }
+
+  /** Continues a sequence where state() was asked. */
+  restore(state: readonly number[]): void {
+    const [a, b, c, d] = state;
+    if (a === undefined || b === undefined || c === undefined || d === undefined) {
+      throw new RangeError(`"state" expected 4 words, got ${state.length}`);
+    }
+    this.#a = a | 0;
+    this.#b = b | 0;
+    this.#c = c | 0;
+    this.#d = d | 0;
+  }
+
   /** The next 32 bits, 0 .. 2^32 - 1. */
   uint32(): number {
     const x = Math.imul(this.#b, 5);

@@ -1,4 +1,5 @@
 // bitlane/train: trains binarized networks on WebGPU or the CPU and hands over plain data for export.
+export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { loadMnist, loadMnistSplit } from './data/mnist.js';
 export { parseIdx, type IdxArray } from './data/idx.js';
 export type { Dataset, LabelledBytes } from './data/dataset.js';

@@ -5,6 +5,7 @@ import { TrainError } from '../../src/errors.js';
 import { foldBatchNorm } from '../../src/numerics/batchnorm.js';
 import { sign } from '../../src/numerics/bits.js';
 import { Random } from '../../src/numerics/random.js';
+import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
 import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
 import {
   train,
@@ -70,12 +71,31 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     }
   });
 
+  test('train() continues from a checkpoint to the same bits, from within an epoch and from the end', async () => {
+    const checkpoints: Checkpoint[] = [];
+    const onCheckpoint = (checkpoint: Checkpoint) => void checkpoints.push(checkpoint);
+    const whole = await train(RECIPE, DATA, { device: open(), onCheckpoint, checkpointSeconds: 0 });
+    const inside = checkpoints.find(({ epoch, step }) => epoch === 2 && step === 10)!;
+    for (const checkpoint of [inside, checkpoints.at(-1)!]) {
+      const resume = decodeCheckpoint(encodeCheckpoint(checkpoint), 'test');
+      assert.equal(resume, checkpoint);
+      const continued = await train(RECIPE, DATA, { device: open(), resume });
+      assert.equal(continued.network.layers, whole.network.layers);
+      assert.equal(continued.test, whole.test);
+      assert.equal(continued.validationAccuracies, whole.validationAccuracies);
+    }
+    assert.equal(whole.network.layers, first.network.layers);
+  });
+
   test('train() stops on a signal and on a loss that is not finite', async () => {
     const stop = new AbortController();
     const onProgress = () => stop.abort();
     await rejects(train(RECIPE, DATA, { device: open(), signal: stop.signal, onProgress }), /training was stopped/);
     const wild = { ...RECIPE, learningRate: { start: Infinity, end: 1 } };
-    await rejects(train(wild, DATA, { device: open() }), /loss expected a finite number, got NaN in epoch 1/);
+    await rejects(
+      train(wild, DATA, { device: open() }),
+      /loss expected a finite number, got NaN in epoch 1.*; the first layer that is not finite is "hidden1"/,
+    );
   });
 }
 
