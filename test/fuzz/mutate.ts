@@ -55,7 +55,7 @@ export function placesOf(file: Uint8Array): Place[] {
     }
     if (place === 0) return;
     if (field.kind === 'scalar') {
-      const bytes = SCALAR_BYTES[field.type] as 1 | 2 | 4;
+      const bytes = SCALAR_BYTES[field.type];
       places.push({ at: place, bytes, what: field.type === 'f32' ? 'float' : 'number' });
       return;
     }
