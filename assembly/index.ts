@@ -5,6 +5,7 @@ export { prepare_bits, prepare_values, product_bits, product_values } from './pr
 export { max_pool } from './pool';
 export { conv_i8 } from './i8conv';
 export { depthwise_i8 } from './i8depthwise';
+export { conv_f32, depthwise_f32 } from './fconv';
 export { product_any } from './anyproduct';
 export { rows } from './rowwise';
 export { pool_any } from './window';

@@ -81,7 +81,7 @@ export class ProductParams {
   /** Scratch: 8 gathered patches and 8 masks, rowStride bytes each. */
   rows: usize;
   rowStride: usize;
-  /** Scratch: 16 addresses and bases; then (8, N rounded up to 16) i32 accumulators, and as many again where groups need it. */
+  /** Scratch: 8 addresses and 8 bases (header.ts); then (8, N rounded up to 16) i32 accumulators, and as many again where groups need it. */
   accumulators: usize;
   /** One of TRANSFORM_*. */
   transform: i32;

@@ -14,9 +14,10 @@ import {
   countPairs2,
   countPairs4,
   countSingle,
+  countHalves1,
   countValues1,
-  countValues2,
   countValues4,
+  countWide4,
   popcount1,
   popcount4,
   popcountMasked,
@@ -502,7 +503,6 @@ function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, lim
   const high = p.halfBytes;
   const halves = p.bits == 8;
   const most = halves ? 2 : 4;
-  const targets = p.accumulators;
   for (let m = 0; m < total; ) {
     const left = total - m;
     const pixels = left < most ? 1 : most;
@@ -524,15 +524,26 @@ function valuesBand(p: ProductParams, firstRow: i32, firstY: i32, rows: i32, lim
         else setTarget(p, i, accumulatorRow(p, i), p.coefficients * (valuesFull(p) - away));
       }
     }
-    if (pixels == 4) countValues4(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t1, t2, t3);
-    else if (pixels == 2) countValues4(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t0 + high, t1, t1 + high);
-    else if (halves) countValues2(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0, t0 + high);
-    else countValues1(p, p.weights, blocks, targets, limits, acrossStep, downStep, t0);
+    if (pixels == 2) countFour(p, p.weights, blocks, limits, acrossStep, downStep, t0, t0 + high, t1, t1 + high);
+    else if (pixels == 4) countFour(p, p.weights, blocks, limits, acrossStep, downStep, t0, t1, t2, t3);
+    else countLone(p, p.weights, blocks, limits, acrossStep, downStep, t0, high);
     if (!limits) {
       for (let i = 0; i < pixels; i++) transformRow(p, accumulatorRow(p, i), outputOf(p, firstRow * p.outWidth + m + i));
     }
     m += pixels;
   }
+}
+
+/** Four sets of tables: four pixels, or the halves of two. */
+function countFour(p: ProductParams, weights: usize, blocks: i32, limits: usize, acrossStep: usize, downStep: usize, t0: usize, t1: usize, t2: usize, t3: usize): void {
+  if (p.bits > 2) countWide4(p, weights, blocks, p.accumulators, limits, acrossStep, downStep, t0, t1, t2, t3);
+  else countValues4(p, weights, blocks, p.accumulators, limits, acrossStep, downStep, t0, t1, t2, t3);
+}
+
+/** One pixel; the tables of its high halves stand `high` behind those of the low halves. */
+function countLone(p: ProductParams, weights: usize, blocks: i32, limits: usize, acrossStep: usize, downStep: usize, t: usize, high: usize): void {
+  if (p.bits == 8) countHalves1(p, weights, blocks, p.accumulators, limits, acrossStep, downStep, t, t + high);
+  else countValues1(p, weights, blocks, p.accumulators, limits, acrossStep, downStep, t);
 }
 
 // @ts-ignore: decorator
@@ -558,7 +569,6 @@ function valuesByPatches(p: ProductParams, samples: i32, limits: usize): void {
   const total = samples * p.outHeight * p.outWidth;
   const halves = p.bits == 8;
   const most = !ASC_FEATURE_SIMD ? 1 : halves ? 2 : 4;
-  const targets = p.accumulators;
   const step = <usize>p.patchBytes << 5;
   const t = p.tables + limitBytes(p);
   for (let m = 0; m < total; ) {
@@ -569,11 +579,10 @@ function valuesByPatches(p: ProductParams, samples: i32, limits: usize): void {
       for (let i = 0; i < pixels; i++) valuesPatch(p, m + i, g, i, limits, t + <usize>i * (halves ? 2 * step : step), halves ? step : 0);
       if (!limits) setGroupTargets(p, pixels, g);
       if (ASC_FEATURE_SIMD) {
-        if (pixels > 1) countValues4(p, weights, blocks, targets, limits, 0, 0, t, t + step, t + 2 * step, t + 3 * step);
-        else if (halves) countValues2(p, weights, blocks, targets, limits, 0, 0, t, t + step);
-        else countValues1(p, weights, blocks, targets, limits, 0, 0, t);
+        if (pixels > 1) countFour(p, weights, blocks, limits, 0, 0, t, t + step, t + 2 * step, t + 3 * step);
+        else countLone(p, weights, blocks, limits, 0, 0, t, step);
       } else {
-        sumTables(p, weights, blocks, targets, t);
+        sumTables(p, weights, blocks, p.accumulators, t);
       }
       joinGroup(p, pixels, g);
     }

@@ -8,6 +8,7 @@ import {
   GraphBuilder,
   int8,
   integerAffine,
+  levels,
   requantize,
   roundingShift,
   signs,
@@ -16,15 +17,22 @@ import {
 } from '../dist/model/index.js';
 import { floats, numbers } from './works.mjs';
 
-const INPUTS = { 1: signs, 8: centered(8), 32: float32 };
+const INPUTS = { 1: signs, 7: levels(7), 8: centered(8), 32: float32 };
 
 /** Bytes of the model file. */
 export function modelOf({ name, input, layers, bits }) {
   const random = numbers(3);
   const g = new GraphBuilder(name);
-  const int8Stream = layers[0].ours === 'int8';
+  const int8Stream = layers[0].ours === 'int8' && bits === 8;
   let x = g.input('input', input, int8Stream ? int8 : INPUTS[bits]);
-  const binary = (shape) => ({ encoding: 'binary', shape, values: floats(shape.reduce((a, b) => a * b, 1), random) });
+  const binary = (shape) => ({
+    encoding: 'binary',
+    shape,
+    values: floats(
+      shape.reduce((a, b) => a * b, 1),
+      random,
+    ),
+  });
   const bytes = (shape) => ({
     encoding: 'int8',
     shape,
@@ -107,7 +115,7 @@ export async function prepare(work, options) {
       ? floats(length, random, 1)
       : encoding === 'int8'
         ? Int8Array.from({ length }, () => Math.floor(random() * 256) - 128)
-        : Uint8Array.from({ length }, () => Math.floor(random() * 256));
+        : Uint8Array.from({ length }, () => Math.floor(random() * (bits === 7 ? 128 : 256)));
   // Bits behind the last channel are 0; the works' bit inputs have whole bytes.
   if (bits === 1 && shape.at(-1) % 8 !== 0) throw new Error('internal: a bit input whose rows are no whole bytes');
   const output = model.run(values);

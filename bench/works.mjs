@@ -6,12 +6,19 @@
  * { op: 'block', n, stride } (two 3x3 convolutions and a shortcut, 1x1 where size or channels change) | { op: 'mean' }.
  * `ours` says what bitlane stores: 'binary' (default) or 'int8'.
  */
-const conv = (n, kernel = 3, stride = 1, ours = 'binary') => ({ op: 'conv', n, kernel, stride, pad: kernel >> 1, ours });
+const conv = (n, kernel = 3, stride = 1, ours = 'binary') => ({
+  op: 'conv',
+  n,
+  kernel,
+  stride,
+  pad: kernel >> 1,
+  ours,
+});
 const pool = (kernel = 2, stride = 2, pad = 0) => ({ op: 'pool', kernel, stride, pad });
 const dense = (n) => ({ op: 'dense', n });
 const block = (n, stride = 1) => ({ op: 'block', n, stride });
 
-/** input: [height, width, channels]; bits: of our input, 1 (bits) or 8 (bytes, int8). */
+/** input: [height, width, channels]; bits: of our input, 1 (bits), 7 (0..127, as behind a ReLU), 8 (bytes, int8) or 32. */
 const layer = (name, size, c, l, bits = 1) => ({ name, input: [size, size, c], layers: [l], bits });
 
 /** @type {{ name: string, input: number[], layers: object[], bits: number, float?: boolean }[]} */
@@ -23,8 +30,8 @@ export const WORKS = [
   layer('conv1x1-256@28', 28, 256, conv(256, 1)),
   { name: 'dense-4096x4096', input: [1, 1, 4096], layers: [dense(4096)], bits: 1 },
   layer('first-3x128@32', 32, 3, conv(128), 8),
-  layer('int8-conv1x1-256@28', 28, 256, conv(256, 1, 1, 'int8'), 8),
-  layer('int8-conv3x3-64@56', 56, 64, conv(64, 3, 1, 'int8'), 8),
+  layer('int8-conv1x1-256@28', 28, 256, conv(256, 1, 1, 'int8'), 7),
+  layer('int8-conv3x3-64@56', 56, 64, conv(64, 3, 1, 'int8'), 7),
   layer('int8-conv7x7s2-3x64@224', 224, 3, conv(64, 7, 2, 'int8'), 8),
   layer('f32-conv3x3-128@28', 28, 128, conv(128, 3, 1, 'float32'), 32),
   { name: 'f32-dense-1024x1024', input: [1, 1, 1024], layers: [{ ...dense(1024), ours: 'float32' }], bits: 32 },
@@ -93,4 +100,5 @@ export function numbers(seed) {
   };
 }
 
-export const floats = (count, random, scale = 0.1) => Float32Array.from({ length: count }, () => (random() - 0.5) * scale);
+export const floats = (count, random, scale = 0.1) =>
+  Float32Array.from({ length: count }, () => (random() - 0.5) * scale);

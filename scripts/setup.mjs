@@ -26,7 +26,11 @@ function make(output, sources, command) {
 }
 
 installFolder('.');
-make('dist/kernels.relaxed.wasm', ['assembly', 'asconfig.json', 'package-lock.json'], ['scripts/build-wasm.mjs']);
+make(
+  'dist/kernels.inline.js',
+  ['assembly', 'asconfig.json', 'scripts/build-wasm.mjs', 'package-lock.json'],
+  ['scripts/build-wasm.mjs'],
+);
 make(
   'dist/index.node.js',
   ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],

@@ -1,4 +1,4 @@
-// The public API without load(), which each host's entry (index.node.ts, index.web.ts) adds.
+// The public API without load(), which each host's entry (index.node.ts, index.workerd.ts, ...) adds.
 export {
   DataError,
   ExportError,
@@ -19,6 +19,7 @@ export {
   type TensorMap,
   type TensorMemory,
 } from './runtime/model.js';
+export type { ModelSource } from './sources.js';
 export type { LayerSummary, Summary } from './runtime/summary.js';
 export { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
 export type { ModuleSource } from './wasm/instantiate.js';

@@ -3,11 +3,17 @@ import { UnsupportedError } from './errors.js';
 import { type Graph, weightsOf } from './model/graph.js';
 import { readModel } from './model/read.js';
 import { DEFAULT_LIMITS, type Limits, workOf } from './model/validate.js';
-import { type KernelChoice, PAGE, planGraph } from './plan/plan.js';
+import { type KernelChoice, PAGE, type Plan, planGraph } from './plan/plan.js';
 import { Model } from './runtime/model.js';
 import { DEFAULT_CHOICE, tune } from './runtime/tune.js';
-import { type Build, BUILDS, bestBuild, supports } from './wasm/builds.js';
-import { compile, describeKernels, instantiateKernels, type KernelInfo, type ModuleSource } from './wasm/instantiate.js';
+import { type Build, BUILDS, supports } from './wasm/builds.js';
+import {
+  compile,
+  describeKernels,
+  instantiateKernels,
+  type KernelInfo,
+  type ModuleSource,
+} from './wasm/instantiate.js';
 
 export interface LoadOptions {
   /** Most samples that one run will take. Sizes the activations. Default 1. */
@@ -15,8 +21,8 @@ export interface LoadOptions {
   /** Kernel build. Default: the fastest that the engine accepts. All give equal results. */
   readonly build?: Build;
   /**
-   * How binary layers are multiplied: by tables or by popcount. Default `auto`: measured once a process, in a few
-   * milliseconds, when the first model comes whose binary layers are worth it. All give equal results.
+   * How binary layers are multiplied: by tables or by popcount. Default `auto`: measured once a process, in 10 to
+   * 30 milliseconds, when the first model comes whose binary layers are worth it. All give equal results.
    */
   readonly kernel?: 'table' | 'popcount' | 'auto';
   /** The kernels, for hosts that bring them compiled or bundled. Default: the package's own file. */
@@ -25,7 +31,7 @@ export interface LoadOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** Where a host keeps the three builds. */
+/** Where a host keeps the builds. */
 export type KernelSource = (build: Build) => ModuleSource | Promise<ModuleSource>;
 
 /** The largest memory that WebAssembly with 32-bit addresses has. */
@@ -44,19 +50,49 @@ function compileOnce(build: Build, source: KernelSource): Promise<WebAssembly.Mo
   return module;
 }
 
+/** All that a model is made from: plain data and compiled kernels, which another thread can be sent. */
+export interface Prepared {
+  readonly graph: Graph;
+  readonly plan: Plan;
+  readonly module: WebAssembly.Module;
+  readonly bytes: Uint8Array;
+  readonly build: Build;
+}
+
 /**
  * Verifies a model file and makes it ready to run.
  *
+ * @param shipped the builds that `source` has
  * @throws ModelFormatError for bytes that are no valid model, UnsupportedError for a build that this engine lacks
  */
-export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source: KernelSource): Promise<Model> {
+export async function loadBytes(
+  bytes: Uint8Array,
+  options: LoadOptions,
+  source: KernelSource,
+  shipped: readonly Build[] = BUILDS,
+): Promise<Model> {
+  return modelOf(await prepare(bytes, options, source, shipped));
+}
+
+/** A model over fresh memory of its own. */
+export function modelOf({ graph, plan, module, bytes, build }: Prepared): Model {
+  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, build);
+}
+
+/** As loadBytes(), up to what every thread does for itself. */
+export async function prepare(
+  bytes: Uint8Array,
+  options: LoadOptions,
+  source: KernelSource,
+  shipped: readonly Build[] = BUILDS,
+): Promise<Prepared> {
   const batch = options.batch ?? 1;
   if (!(Number.isInteger(batch) && batch >= 1 && batch <= 65536)) {
     throw new RangeError(`"batch" expected 1 to 65536, got ${batch}`);
   }
   const graph = readModel(bytes, { ...DEFAULT_LIMITS, ...options.limits });
   const module = await (options.module === undefined
-    ? compileOnce(chooseBuild(options.build), source)
+    ? compileOnce(chooseBuild(options.build, shipped), source)
     : compile(options.module));
   const info = describeKernels(module);
   const plan = planGraph(graph, {
@@ -71,11 +107,11 @@ export async function loadBytes(bytes: Uint8Array, options: LoadOptions, source:
       `model "${graph.name}" expected to need at most ${MAX_MEMORY} bytes, got ${plan.memory.total}; lower batch`,
     );
   }
-  return new Model(graph, plan, instantiateKernels(module, plan.memory.total / PAGE), bytes, info.build);
+  return { graph, plan, module, bytes, build: info.build };
 }
 
 /** Binary multiply-accumulates of a sample below which no choice of kernel repays the measurement. */
-const WORTH_TUNING = 10_000_000;
+const WORTH_TUNING = 50_000_000;
 
 const tuned = new Map<Build, Pick<KernelChoice, 'kernel' | 'block'>>();
 
@@ -106,9 +142,16 @@ function binaryWork(graph: Graph): number {
     .reduce((sum, node) => sum + workOf(graph, node), 0);
 }
 
-function chooseBuild(build: Build | undefined): Build {
-  if (build === undefined) return bestBuild();
-  if (!BUILDS.includes(build)) throw new RangeError(`"build" expected ${BUILDS.join(', ')}, got ${String(build)}`);
-  if (supports(build)) return build;
-  throw new UnsupportedError(`this engine does not run the ${build} build of the kernels; it runs ${bestBuild()}`);
+function chooseBuild(build: Build | undefined, shipped: readonly Build[]): Build {
+  if (build !== undefined && !BUILDS.includes(build)) {
+    throw new RangeError(`"build" expected ${BUILDS.join(', ')}, got ${String(build)}`);
+  }
+  const runs = shipped.filter(supports);
+  const chosen = build ?? runs.at(-1);
+  if (chosen !== undefined && runs.includes(chosen)) return chosen;
+  const names = (list: readonly Build[]): string => list.join(', ') || 'none';
+  throw new UnsupportedError(
+    `kernels: expected a build that this engine runs (${names(BUILDS.filter(supports))}) and this entry of the package ` +
+      `has (${names(shipped)}), got ${build ?? 'none'}; pass { module } to bring your own`,
+  );
 }

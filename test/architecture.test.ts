@@ -4,6 +4,9 @@ import { dirname, join, normalize, sep } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+/** What every host's entry may import: the core, and where models and kernels come from. */
+const ENTRY = ['index.ts', 'load.ts', 'runtime', 'sources.ts'];
+
 /** What each part of src/ may import of the others; its own files always. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   'errors.ts': [],
@@ -16,15 +19,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   train: ['errors.ts', 'numerics'],
   export: ['errors.ts', 'numerics', 'model', 'train/network.ts'],
   'load.ts': ['errors.ts', 'model', 'plan', 'runtime', 'wasm'],
-  'index.ts': ['errors.ts', 'load.ts', 'model', 'runtime', 'wasm'],
-  'index.node.ts': ['errors.ts', 'load.ts', 'index.ts', 'runtime'],
-  'index.web.ts': ['errors.ts', 'load.ts', 'index.ts', 'runtime'],
+  'index.ts': ['errors.ts', 'load.ts', 'model', 'runtime', 'sources.ts', 'wasm'],
+  'sources.ts': ['errors.ts'],
+  'sources.files.ts': ['sources.ts'],
+  'kernels.d.ts': [],
+  'index.node.ts': [...ENTRY, 'sources.files.ts'],
+  'index.deno.ts': [...ENTRY, 'sources.files.ts'],
+  'index.web.ts': ENTRY,
+  'index.workerd.ts': ENTRY,
+  'index.edge-light.ts': ENTRY,
+  'index.inline.ts': ENTRY,
+  pool: ['errors.ts', 'load.ts', 'plan', 'runtime', 'sources.ts', 'sources.files.ts', 'wasm'],
   cli: ['errors.ts', 'numerics', 'model', 'runtime', 'wasm', 'train', 'export', 'index.ts', 'index.node.ts'],
 };
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
+    if (entry.name === 'node_modules') return [];
     return entry.isDirectory() ? filesBelow(path) : path.endsWith('.ts') ? [path] : [];
   });
 }
@@ -45,6 +57,8 @@ test('imports go one way', () => {
     const allowed = MAY_IMPORT[part];
     assert.ok(allowed, `src/${file}: "${part}" is not in the list of parts`);
     for (const specifier of importsOf(join('src', file)).filter((name) => name.startsWith('.'))) {
+      // What build-wasm makes stands beside the compiled entries only.
+      if (/^\.\.?\/kernels\./.test(specifier) && (part.startsWith('index.') || part === 'pool')) continue;
       const target = normalize(join(dirname(file), specifier))
         .split(sep)
         .join('/')
@@ -58,20 +72,44 @@ test('imports go one way', () => {
   }
 });
 
-test('the runtime needs no package but flatbuffers and @assemblyscript/loader', () => {
-  const outside = new Set<string>();
-  const seen = new Set<string>();
+/** Files of src/ that `entry` pulls in, and the packages. What build-wasm makes (kernels.*) is followed no further. */
+function reachedFrom(entry: string, root = 'src'): { files: Set<string>; packages: string[] } {
+  const packages = new Set<string>();
+  const files = new Set<string>();
   const follow = (file: string): void => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    for (const specifier of importsOf(join('src', file))) {
-      if (specifier.startsWith('.')) follow(normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts'));
-      else outside.add(specifier);
+    if (files.has(file) || file.startsWith('kernels.')) return;
+    files.add(file);
+    for (const specifier of importsOf(join(root, file))) {
+      const extension = root === 'src' ? '.ts' : '.js';
+      if (specifier.startsWith('.')) follow(normalize(join(dirname(file), specifier)).replace(/\.js$/, extension));
+      else packages.add(specifier);
     }
   };
-  follow('index.web.ts');
-  assert.equal([...outside].sort(), ['@assemblyscript/loader', 'flatbuffers']);
-  for (const file of seen) assert.not.match(file, /^(train|export|cli|reference)/);
+  follow(entry);
+  return { files, packages: [...packages].sort() };
+}
+
+test('every entry of the runtime needs no package but flatbuffers and @assemblyscript/loader', () => {
+  for (const host of ['web', 'workerd', 'edge-light', 'inline', 'node', 'deno']) {
+    const { files, packages } = reachedFrom(`index.${host}.ts`);
+    const ofFiles = host === 'node' || host === 'deno' ? ['node:fs/promises'] : [];
+    assert.equal(packages, ['@assemblyscript/loader', 'flatbuffers', ...ofFiles], host);
+    for (const file of files) assert.not.match(file, /^(train|export|cli|reference)/);
+  }
+});
+
+// Compiled, because there types are no imports.
+test('the threads of a pool need no package, because import maps do not reach into workers', () => {
+  assert.equal(reachedFrom('pool/worker.web.js', 'dist').packages, []);
+  assert.equal(reachedFrom('pool/worker.node.js', 'dist').packages, ['node:worker_threads']);
+});
+
+test('the core awaits nothing at its top level, imports nothing late and knows neither fetch nor a document', () => {
+  for (const file of reachedFrom('load.ts').files) {
+    const text = readFileSync(join('src', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    assert.not.match(text, /^(const .*= )?await /m, file);
+    assert.not.match(text, /\bimport\(|\bfetch\(|\b(document|navigator)\.\w|import\.meta/, file);
+  }
 });
 
 test('only one file uses the loader, and only training uses webgpu', () => {

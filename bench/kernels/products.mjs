@@ -1,11 +1,12 @@
 // Times whole layers of the product kernels (tables, product, output transform), one thread, all variants interleaved.
-//   npm test -- none; node bench/kernels/products.mjs [build] [pattern] [rounds]
+//   npm run setup && node bench/kernels/products.mjs [build] [pattern] [rounds]
 // Prints GOP/s (2 * M * N * K / time), best and median of the rounds. Compare inside one run only.
 import { readFileSync } from 'node:fs';
-import { heapBase, instantiateKernels } from '../../build/src/wasm/instantiate.js';
-import { outHeight, outWidth } from '../../build/src/numerics/geometry.js';
-import { planProduct } from '../../build/src/plan/product.js';
-import { PRODUCT_FIELDS } from '../../build/src/plan/params.js';
+import { performance } from 'node:perf_hooks';
+import { describeKernels, instantiateKernels } from '../../dist/wasm/instantiate.js';
+import { outHeight, outWidth } from '../../dist/numerics/geometry.js';
+import { planProduct } from '../../dist/plan/product.js';
+import { PRODUCT_FIELDS } from '../../dist/plan/params.js';
 
 const build = process.argv[2] ?? 'simd';
 const pattern = new RegExp(process.argv[3] ?? '.');
@@ -13,7 +14,7 @@ const rounds = Number(process.argv[4] ?? 25);
 
 const module = new WebAssembly.Module(readFileSync(new URL(`../../dist/kernels.${build}.wasm`, import.meta.url)));
 const { kernels, memory } = instantiateKernels(module, 2048);
-let top = heapBase(module);
+let top = describeKernels(module).heapBase;
 const reserve = (bytes) => {
   const address = Math.ceil(top / 64) * 64;
   top = address + bytes + 64;
@@ -27,7 +28,14 @@ const fill = (address, bytes) => {
 
 function geometry(height, channels, n, kernel, stride = 1) {
   const pad = kernel >> 1;
-  const window = { kernelHeight: kernel, kernelWidth: kernel, strideY: stride, strideX: stride, dilationY: 1, dilationX: 1 };
+  const window = {
+    kernelHeight: kernel,
+    kernelWidth: kernel,
+    strideY: stride,
+    strideX: stride,
+    dilationY: 1,
+    dilationX: 1,
+  };
   const pads = { padTop: pad, padBottom: pad, padLeft: pad, padRight: pad };
   return { height, width: height, channels, n, groups: 1, ...window, ...pads };
 }
@@ -63,10 +71,13 @@ function layer(name, g, bits, planes, choice, samples = 1, encoding = 'centered'
 
 const layers = [];
 const add = (name, ...rest) => pattern.test(name) && layers.push(layer(name, ...rest));
-const ways = build === 'scalar' ? [['popcount', {}]] : [
-  ...[2, 4, 8].map((block) => [`table${block}`, { kernel: 'table', block }]),
-  ['popcount', { kernel: 'popcount' }],
-];
+const ways =
+  build === 'scalar'
+    ? [['popcount', {}]]
+    : [
+        ...[2, 4, 8].map((block) => [`table${block}`, { kernel: 'table', block }]),
+        ['popcount', { kernel: 'popcount' }],
+      ];
 for (const [way, choice] of ways) {
   add(`conv 128@32 ${way}`, geometry(32, 128, 128, 3), 1, 1, choice);
   add(`conv 256@16 ${way}`, geometry(16, 256, 256, 3), 1, 1, choice);
@@ -81,7 +92,15 @@ for (const [way, choice] of ways) {
   }
   add(`dense 784-4096x8 ${way}`, geometry(1, 784, 4096, 1), 1, 1, choice, 8);
 }
-for (const [bits, planes] of [[2, 1], [3, 1], [4, 1], [8, 1], [2, 2], [4, 2], [4, 4]]) {
+for (const [bits, planes] of [
+  [2, 1],
+  [3, 1],
+  [4, 1],
+  [8, 1],
+  [2, 2],
+  [4, 2],
+  [4, 4],
+]) {
   add(`conv ${bits}x${planes} 128@32`, geometry(32, 128, 128, 3), bits, planes, {});
 }
 add(`first 8x1 3-128@32`, geometry(32, 3, 128, 3), 8, 1, {});
@@ -99,11 +118,13 @@ for (const l of layers) {
   for (let i = 0; i < 5; i++) l.run();
   l.repeat = Math.max(1, Math.ceil(1.5 / timed(l)));
 }
-for (const start = performance.now(); performance.now() - start < 1500; ) for (const l of layers) l.run();
+for (const start = performance.now(); performance.now() - start < 1500;) for (const l of layers) l.run();
 for (let r = 0; r < rounds; r++) for (const l of layers) l.times.push((l.run(), timed(l)));
 console.log(`${process.version} ${build} build, GOP/s best/median, ms best`);
 for (const l of layers) {
   l.times.sort((a, b) => a - b);
   const [best, median] = [l.times[0], l.times[l.times.length >> 1]];
-  console.log(`${l.name.padEnd(28)} ${(l.ops / best / 1e6).toFixed(0).padStart(5)}/${(l.ops / median / 1e6).toFixed(0).padEnd(5)} ${best.toFixed(4)}`);
+  console.log(
+    `${l.name.padEnd(28)} ${(l.ops / best / 1e6).toFixed(0).padStart(5)}/${(l.ops / median / 1e6).toFixed(0).padEnd(5)} ${best.toFixed(4)}`,
+  );
 }

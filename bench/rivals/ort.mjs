@@ -29,7 +29,14 @@ class Onnx {
     return name;
   }
   f32(dims) {
-    return this.weight(dims, 'float32', floats(dims.reduce((a, b) => a * b, 1), this.random));
+    return this.weight(
+      dims,
+      'float32',
+      floats(
+        dims.reduce((a, b) => a * b, 1),
+        this.random,
+      ),
+    );
   }
   node(opType, input, attributes = {}) {
     const output = this.name();
@@ -88,7 +95,11 @@ function floatModel({ input, layers }) {
     }
   });
   const dense = layers.at(-1).op === 'dense';
-  return { shape, type: 'float32', bytes: g.encode([value('x', shape, 'float32')], [value(x, dense ? [1, c] : [1, c, h, w], 'float32')]) };
+  return {
+    shape,
+    type: 'float32',
+    bytes: g.encode([value('x', shape, 'float32')], [value(x, dense ? [1, c] : [1, c, h, w], 'float32')]),
+  };
 }
 
 function int8Model({ input: [h, w, c], layers: [l] }) {
@@ -129,7 +140,9 @@ export async function rival(kind) {
     ort.env.logLevel = 'error';
     options = { executionProviders: ['wasm'] };
   }
-  const version = require(native ? 'onnxruntime-node/package.json' : '../node_modules/onnxruntime-web/package.json').version;
+  const version = require(
+    native ? 'onnxruntime-node/package.json' : '../node_modules/onnxruntime-web/package.json',
+  ).version;
   return {
     name: kind,
     version: `onnxruntime-${native ? 'node' : 'web'} ${version}`,

@@ -3,7 +3,6 @@
 import { roundUp } from '../numerics/bits.js';
 import { ALIGNMENT } from './layout.js';
 
-
 export interface Buffer {
   readonly bytes: number;
   /** First and last step that touches the buffer. */

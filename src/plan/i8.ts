@@ -109,7 +109,8 @@ function strips(g: ConvGeometry, elementBytes: number): { rows: number; columns:
   while (columns > 8 && bytesOf(1, columns) > STRIP_BYTES) columns = roundUp(columns / 2, 4);
   let rows = 1;
   if (columns === width) {
-    while (rows < height && (rows + 1) * columns <= STRIP_PIXELS && bytesOf(rows + 1, columns) <= 2 * STRIP_BYTES) rows++;
+    while (rows < height && (rows + 1) * columns <= STRIP_PIXELS && bytesOf(rows + 1, columns) <= 2 * STRIP_BYTES)
+      rows++;
   }
   return { rows, columns, bytes: bytesOf(rows, columns) };
 }
@@ -128,7 +129,7 @@ function accumulatorRow(n: number): number {
 
 /** Float32 value -> the integer with its bits. */
 export function floatBits(value: number): number {
-  return new Int32Array(Float32Array.of(value).buffer)[0]!;
+  return new Int32Array(Float32Array.of(value).buffer)[0];
 }
 
 function call(
@@ -137,16 +138,21 @@ function call(
   samples: number,
   at: ConvAddresses,
   bytes: { input: number; run: number; output: number },
-  rest: Pick<ConvParams, 'nonNegative' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'>,
+  rest: Pick<
+    ConvParams,
+    'nonNegative' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'
+  >,
 ): ConvCall {
   const depthwise = kernel.startsWith('depthwise');
   const g = depthwise ? geometry : flat(geometry);
   const [height, width] = [outHeight(g), outWidth(g)];
   // Samples of one-row maps are laid side by side by the kernel: the strip may then be wider than one sample.
   const side = g.height === 1 && height === 1 && g.width === width && g.kernelWidth === 1 ? samples : 1;
-  const { rows, columns, bytes: runBytes } = depthwise
-    ? depthwiseStrip(g, bytes.run)
-    : strips({ ...g, width: g.width * side }, bytes.run);
+  const {
+    rows,
+    columns,
+    bytes: runBytes,
+  } = depthwise ? depthwiseStrip(g, bytes.run) : strips({ ...g, width: g.width * side }, bytes.run);
   const rowBytes = roundUp(runBytes + 64, 16);
   const { padBottom: _bottom, padRight: _right, ...fields } = g;
   const params: ConvParams = {
@@ -197,7 +203,8 @@ export function planConvInt8(
       nonNegative: nonNegative ? 1 : 0,
       transform: TRANSFORM_CODES[requantize.kind],
       bias: requantize.bias,
-      multipliers: requantize.kind === 'int8' ? requantize.multipliers : requantize.kind === 'float32' ? requantize.scales : 0,
+      multipliers:
+        requantize.kind === 'int8' ? requantize.multipliers : requantize.kind === 'float32' ? requantize.scales : 0,
       left: int8 ? requantize.left : 0,
       shift: int8 ? requantize.shift : 0,
       clampMin: int8 ? requantize.min : 0,

@@ -12,7 +12,11 @@ export interface PoolCall {
  * Plans one max-pool over bits, levels (any width of one byte) or int8. Every window has a tap inside the map; padding never
  * wins.
  */
-export function planMaxPool(window: Window, kind: keyof typeof POOL_CODES, at: { input: number; output: number }): PoolCall {
+export function planMaxPool(
+  window: Window,
+  kind: keyof typeof POOL_CODES,
+  at: { input: number; output: number },
+): PoolCall {
   const pixelBytes = kind === 'bits' ? packedBytes(window.channels) : window.channels;
   const { height, width, kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft } = window;
   return {

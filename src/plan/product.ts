@@ -99,7 +99,8 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
 
   let method: keyof typeof METHOD_CODES = 'patches';
   if (packed && (scalar || choice.kernel === 'popcount')) method = 'popcount';
-  else if (packed && g.groups === 1 && taps > 1 && ow > 1 && g.strideX * g.strideY === 1 && runBytes % 3 === 0) method = 'shared';
+  else if (packed && g.groups === 1 && taps > 1 && ow > 1 && g.strideX * g.strideY === 1 && runBytes % 3 === 0)
+    method = 'shared';
 
   // Patches of values have no gaps between taps; their weights are packed alike unless they already are.
   const dense = !packed && (scalar || g.groups > 1 || taps === 1 || channels < SHARED_CHANNELS);

@@ -20,7 +20,7 @@ export function convInt8(g: ConvGeometry, input: ArrayLike<number>, weights: Arr
             if (iy < 0 || iy >= g.height || ix < 0 || ix >= g.width) continue;
             const a = (iy * g.width + ix) * g.channels + group * groupChannels;
             const w = ((n * g.kernelHeight + ky) * g.kernelWidth + kx) * groupChannels;
-            for (let c = 0; c < groupChannels; c++) sum += input[a + c]! * weights[w + c]!;
+            for (let c = 0; c < groupChannels; c++) sum += input[a + c] * weights[w + c];
           }
         }
         out[o++] = sum;
@@ -44,7 +44,7 @@ export interface Int8Transform {
 export function requantizeInt8(accumulators: Int32Array, n: number, t: Int8Transform): Int8Array {
   return Int8Array.from(accumulators, (sum, i) => {
     const a = (sum + (t.bias?.[i % n] ?? 0)) | 0;
-    const product = (BigInt(a) * BigInt(t.multipliers[i % n]!)) << BigInt(t.left);
+    const product = (BigInt(a) * BigInt(t.multipliers[i % n])) << BigInt(t.left);
     const rounded = (product + (1n << BigInt(31 + t.shift))) >> BigInt(32 + t.shift);
     const low = BigInt(t.min);
     const high = BigInt(t.max);
@@ -55,7 +55,7 @@ export function requantizeInt8(accumulators: Int32Array, n: number, t: Int8Trans
 /** Rows of N accumulators -> int8 by a rounding right shift per channel: sat8((a + 2^(s - 1)) >> s). */
 export function shiftInt8(accumulators: Int32Array, n: number, shifts: ArrayLike<number>): Int8Array {
   return Int8Array.from(accumulators, (sum, i) => {
-    const s = shifts[i % n]!;
+    const s = shifts[i % n];
     const value = s === 0 ? sum : Math.floor((sum + 2 ** (s - 1)) / 2 ** s);
     return Math.min(Math.max(value, -128), 127);
   });
@@ -64,8 +64,8 @@ export function shiftInt8(accumulators: Int32Array, n: number, shifts: ArrayLike
 /** Rows of N accumulators -> float32: fround(fround(fround(a) * scale) + bias). */
 export function requantizeFloat(sums: Int32Array, n: number, scales: Float32Array, bias?: Float32Array): Float32Array {
   return Float32Array.from(sums, (sum, i) => {
-    const scaled = Math.fround(Math.fround(sum) * scales[i % n]!);
-    return bias ? Math.fround(scaled + bias[i % n]!) : scaled;
+    const scaled = Math.fround(Math.fround(sum) * scales[i % n]);
+    return bias ? Math.fround(scaled + bias[i % n]) : scaled;
   });
 }
 
@@ -80,7 +80,7 @@ export function shiftValue(code: number, bits: number): number {
 export function unpackShiftCodes(data: Uint8Array, count: number, bits: number): Int8Array {
   return Int8Array.from({ length: count }, (_, i) => {
     let code = 0;
-    for (let b = 0; b < bits; b++) code |= ((data[(i * bits + b) >> 3]! >> ((i * bits + b) & 7)) & 1) << b;
+    for (let b = 0; b < bits; b++) code |= ((data[(i * bits + b) >> 3] >> ((i * bits + b) & 7)) & 1) << b;
     return shiftValue(code, bits);
   });
 }

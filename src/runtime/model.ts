@@ -166,6 +166,30 @@ export class Model {
     return samples;
   }
 
+  /**
+   * Runs any number of samples that follow each other in each input array, `batch` of them a call.
+   *
+   * @returns a fresh array per output, samples following each other
+   * @throws InputError as run()
+   */
+  runBatch(input: TensorData | TensorMap): Record<string, TensorData> {
+    const samples = this.#samplesOf(input, Infinity);
+    const given = this.#in.map((_, i) => pick(this.#in, i, input, 'input'));
+    const result: Record<string, TensorData> = {};
+    for (const { name, view, length } of this.#out) {
+      result[name] = new (view.constructor as new (length: number) => TensorData)(length * samples);
+    }
+    for (let first = 0; first < samples; first += this.batch) {
+      const count = Math.min(this.batch, samples - first);
+      this.#in.forEach(({ view, length }, i) => view.set(given[i].subarray(first * length, (first + count) * length)));
+      this.#step(count);
+      for (const { name, view, length } of this.#out) {
+        result[name].set(view.subarray(0, count * length), first * length);
+      }
+    }
+    return result;
+  }
+
   /** Bytes per layer, in the file and as float32, that add up to the file. */
   summary(): Summary {
     return summarize(this.#graph, this.#fileBytes, this.#memory);
@@ -183,7 +207,7 @@ export class Model {
     this.#out = [];
   }
 
-  #samplesOf(input: TensorData | TensorMap): number {
+  #samplesOf(input: TensorData | TensorMap, most = this.batch): number {
     if (this.#steps === undefined) throw new InputError(`model "${this.name}" expected to be loaded, got disposed`);
     let samples = 0;
     for (let i = 0; i < this.#in.length; i++) {
@@ -191,8 +215,7 @@ export class Model {
       const given = pick(this.#in, i, input, 'input');
       check(port, given, 'input');
       const count = given.length / port.length;
-      if (!(Number.isInteger(count) && count >= 1 && count <= this.batch))
-        failLength(port, given.length, 'input', this.batch);
+      if (!(Number.isInteger(count) && count >= 1 && count <= most)) failLength(port, given.length, 'input', most);
       if (i > 0 && count !== samples) {
         throw new InputError(`input "${port.name}" expected ${samples} samples like the others, got ${count}`);
       }
@@ -203,6 +226,10 @@ export class Model {
 
   #execute(input: TensorData | TensorMap, samples: number): void {
     for (let i = 0; i < this.#in.length; i++) this.#in[i].view.set(pick(this.#in, i, input, 'input'));
+    this.#step(samples);
+  }
+
+  #step(samples: number): void {
     const steps = this.#steps!;
     for (let i = 0; i < steps.length; i++) steps[i](samples);
   }
@@ -244,7 +271,9 @@ function meaning(port: Port): string {
 
 function failLength(port: Port, got: number, role: string, samples: number): never {
   const shape = `[${port.shape.join(', ')}]`;
-  const many = role === 'output' ? ` for ${samples} samples` : samples > 1 ? `, or up to ${samples} times that` : '';
+  const times =
+    samples === Infinity ? ', or a multiple of that' : samples > 1 ? `, or up to ${samples} times that` : '';
+  const many = role === 'output' ? ` for ${samples} samples` : times;
   const length = role === 'output' ? port.length * samples : port.length;
   throw new InputError(`${role} "${port.name}" expected length ${length} (${shape})${many}, got ${got}`);
 }

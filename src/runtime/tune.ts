@@ -1,6 +1,6 @@
 // Which binary kernel this machine runs fastest: tables or popcount, and how many pixels to a block. On x64, engines emulate
 // i8x16.popcnt and tables are about twice as fast; on Arm it is one instruction. V8 11 likes blocks of 2, newer ones 8. So
-// the question is asked of the machine: one small convolution by each candidate in turn, for a few milliseconds, once a
+// the question is asked of the machine: one small convolution by each candidate in turn, for some milliseconds, once a
 // process. All candidates give equal results, so a wrong answer costs time and nothing else.
 import type { ConvGeometry } from '../numerics/geometry.js';
 import { type KernelChoice, SLACK } from '../plan/layout.js';
@@ -21,10 +21,12 @@ const CANDIDATES: readonly Candidate[] = [
   { kernel: 'popcount', block: 8 },
 ];
 
-/** Time that all candidates take together, after which the best turn of each counts. */
-const BUDGET_MS = 6;
-/** Rounds at least, however long they take: the first ones run code that is not optimized yet. */
-const MIN_ROUNDS = 4;
+/** Rounds without a shorter turn of any candidate after which the engine counts as warm: it optimizes while they run. */
+const QUIET_ROUNDS = 40;
+/** What counts as shorter. */
+const GAIN = 0.97;
+/** Most that all of it may take. */
+const BUDGET_MS = 40;
 
 /** A 3x3 convolution of 12 x 12 x 128 bits to 32 channels: K as in real layers, 5 million multiply-accumulates. */
 const GEOMETRY: ConvGeometry = {
@@ -71,13 +73,14 @@ export function tune(module: WebAssembly.Module, { heapBase }: KernelInfo): Cand
 function fastest(runs: readonly (() => void)[]): number {
   const best = runs.map(() => Infinity);
   const start = performance.now();
-  for (let round = 0; round < MIN_ROUNDS || performance.now() - start < BUDGET_MS; round++) {
+  for (let quiet = 0; quiet < QUIET_ROUNDS && performance.now() - start < BUDGET_MS; quiet++) {
     runs.forEach((run, i) => {
       const from = performance.now();
       run();
-      best[i] = Math.min(best[i], performance.now() - from);
+      const time = performance.now() - from;
+      if (time < best[i] * GAIN) quiet = 0;
+      best[i] = Math.min(best[i], time);
     });
-    if (round >= MIN_ROUNDS && performance.now() === start) break;
   }
   return best.indexOf(Math.min(...best));
 }

@@ -47,15 +47,24 @@ export interface KernelInfo {
   readonly heapBase: number;
 }
 
-/** Asks the kernels; instantiates once in the smallest memory. */
+const described = new WeakMap<WebAssembly.Module, KernelInfo>();
+
+/** Asks the kernels; instantiates once a module, in the smallest memory. */
 export function describeKernels(module: WebAssembly.Module): KernelInfo {
-  const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
-  const number = (name: string): number => {
-    const value: unknown = (exports[name] as WebAssembly.Global | undefined)?.value;
-    if (typeof value === 'number') return value;
-    throw new UnsupportedError(`the module given expected to be kernels of bitlane with a global "${name}", got none`);
-  };
-  return { build: BUILDS[number('BUILD')], heapBase: number('HEAP_BASE') };
+  let info = described.get(module);
+  if (info === undefined) {
+    const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
+    const number = (name: string): number => {
+      const value: unknown = (exports[name] as WebAssembly.Global | undefined)?.value;
+      if (typeof value === 'number') return value;
+      throw new UnsupportedError(
+        `the module given expected to be kernels of bitlane with a global "${name}", got none`,
+      );
+    };
+    info = { build: BUILDS[number('BUILD')], heapBase: number('HEAP_BASE') };
+    described.set(module, info);
+  }
+  return info;
 }
 
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */
@@ -66,5 +75,9 @@ export function instantiateKernels(module: WebAssembly.Module, pages: number): I
 }
 
 function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): { exports: WebAssembly.Exports } {
-  return instantiateSync(module, { env: { memory } }).instance;
+  const imports = { env: { memory } };
+  // The loader asks instanceof, and takes another realm's Module for bytes.
+  return module instanceof WebAssembly.Module
+    ? instantiateSync(module, imports).instance
+    : new WebAssembly.Instance(module, imports);
 }

@@ -96,7 +96,7 @@ test('bit products count past 8-bit and 16-bit counters', () => {
     const layer = bits(geometry({ height: 1, width: 1, channels: k, n: 2 }));
     for (const samples of [1, 2]) {
       const row = packSigns(new Int8Array(k).fill(1));
-      const input = Uint8Array.from({ length: samples * row.length }, (_, i) => row[i % row.length]!);
+      const input = Uint8Array.from({ length: samples * row.length }, (_, i) => row[i % row.length]);
       // All weights -1 differ from all inputs: every counter reaches its largest value.
       const weights = new Uint8Array(16 * packedBytes(k));
       const extreme = { layer, samples, input, weights, expected: new Int32Array(2 * samples).fill(-k) };

@@ -37,9 +37,9 @@ test('levels count the thresholds at or below the accumulator', () => {
       const spread = 40 * (2 ** random.layer.activations.bits - 1);
       // Rows of ascending thresholds per channel, some of them met exactly.
       const columns = Array.from({ length: n }, (_, c) =>
-        Array.from({ length: count }, (_, i) => (i % 3 ? ints(2 * spread) - spread : random.expected[c]!)).sort((a, b) => a - b),
+        Array.from({ length: count }, (_, i) => (i % 3 ? ints(2 * spread) - spread : random.expected[c])).sort((a, b) => a - b),
       );
-      const thresholds = Int32Array.from({ length: n * count }, (_, i) => columns[i % n]![Math.floor(i / n)]!);
+      const thresholds = Int32Array.from({ length: n * count }, (_, i) => columns[i % n][Math.floor(i / n)]);
       const expected = thresholdLevels(random.expected, n, thresholds);
       for (const { build, bench } of benches) {
         bench.clear();
@@ -58,7 +58,7 @@ test('bits of level products are 1 at the threshold and 0 just below', () => {
       const expected: number[] = [];
       for (let row = 0; row < random.expected.length; row += n) {
         const bytes = new Uint8Array((n + 7) >> 3);
-        for (let i = 0; i < n; i++) if (random.expected[row + i]! >= thresholds[i]!) bytes[i >> 3]! |= 1 << (i & 7);
+        for (let i = 0; i < n; i++) if (random.expected[row + i] >= thresholds[i]) bytes[i >> 3] |= 1 << (i & 7);
         expected.push(...bytes);
       }
       for (const { build, bench } of benches) {
@@ -120,7 +120,7 @@ test('products requantize to int8 by multiplier, to int8 by rounding shift, and 
 test('parameter blocks have the fields that the kernels read, in their order', () => {
   const source = readFileSync('assembly/params.ts', 'utf8');
   for (const [name, fields] of [['ProductParams', PRODUCT_FIELDS], ['PoolParams', POOL_FIELDS]] as const) {
-    const body = source.slice(source.indexOf(`class ${name} {`)).split('\n}')[0]!;
+    const body = source.slice(source.indexOf(`class ${name} {`)).split('\n}')[0];
     assert.equal([...body.matchAll(/^ {2}(\w+): (?:usize|i32);/gm)].map((match) => match[1]), [...fields], name);
   }
 });

@@ -19,7 +19,7 @@ const WEIGHTS: readonly WeightFormat[] = [
   { encoding: 'centered', bits: 3 },
   { encoding: 'centered', bits: 4 },
 ];
-const SIGNS = WEIGHTS[0]!;
+const SIGNS = WEIGHTS[0];
 const SAME = { kernelHeight: 3, kernelWidth: 3, padTop: 1, padLeft: 1, padBottom: 1, padRight: 1 };
 
 function compareEverywhere(test: Case): void {
@@ -48,7 +48,7 @@ test('value products equal the reference for every pair of encodings', () => {
 
 test('value products equal the reference for 1 to 130 channels', () => {
   for (let channels = 1; channels <= 130; channels += channels < 34 ? 1 : 7) {
-    const activations = ACTIVATIONS[channels % ACTIVATIONS.length]!;
+    const activations = ACTIVATIONS[channels % ACTIVATIONS.length];
     compareAll({ geometry: geometry({ height: 3, width: 3, channels, n: 5, ...SAME }), activations, weights: SIGNS, padValue: 0 }, 1, channels);
     const flat = geometry({ height: 1, width: 1, channels, n: 16 });
     for (const some of ACTIVATIONS) compareAll({ geometry: flat, activations: some, weights: SIGNS, padValue: 0 }, 3, channels);
@@ -63,9 +63,9 @@ test('value products equal the reference for every window, stride, dilation and 
         for (const dilation of k < 4 ? [1, 2] : [1]) {
           const pads = { padTop: k - 1, padLeft: k >> 1, padBottom: k, padRight: k };
           const steps = { strideY: stride, strideX: stride, dilationY: dilation, dilationX: dilation };
-          const channels = [3, 16, 21][seed % 3]!;
+          const channels = [3, 16, 21][seed % 3];
           const g: ConvGeometry = geometry({ height, width, channels, n: 15, kernelHeight: k, kernelWidth: k, ...pads, ...steps });
-          const activations = ACTIVATIONS[seed % ACTIVATIONS.length]!;
+          const activations = ACTIVATIONS[seed % ACTIVATIONS.length];
           compareAll({ geometry: g, activations, weights: SIGNS, padValue: (seed & 1) as 0 | 1 }, 2, seed++);
         }
       }

@@ -18,7 +18,7 @@ export class Bench {
   constructor(build: Build, pages = 64) {
     const module = new WebAssembly.Module(kernelBytes(build) as BufferSource);
     const instance = instantiateKernels(module, pages);
-    this.#kernels = instance.kernels as unknown as Record<string, Kernel>;
+    this.#kernels = instance.kernels;
     this.#memory = instance.memory;
     this.#base = Math.ceil(describeKernels(module).heapBase / 16) * 16;
     this.#top = this.#base;
@@ -48,7 +48,7 @@ export class Bench {
 
   /** Calls `kernel` with a block of `fields` in their order. */
   call(kernel: string, fields: readonly string[], params: Readonly<Record<string, number>>, samples = 1): void {
-    const block = this.put(Int32Array.from(fields, (field) => params[field]!));
+    const block = this.put(Int32Array.from(fields, (field) => params[field]));
     const run = this.#kernels[kernel];
     if (!run) throw new RangeError(`internal: no kernel "${kernel}"`);
     run(block, samples);

@@ -31,7 +31,9 @@ export interface Case {
 }
 
 /** A geometry with the usual values for what is not given. */
-export function geometry(g: Partial<ConvGeometry> & Pick<ConvGeometry, 'height' | 'width' | 'channels' | 'n'>): ConvGeometry {
+export function geometry(
+  g: Partial<ConvGeometry> & Pick<ConvGeometry, 'height' | 'width' | 'channels' | 'n'>,
+): ConvGeometry {
   const window = { kernelHeight: 1, kernelWidth: 1, strideY: 1, strideX: 1, dilationY: 1, dilationX: 1 };
   return { ...window, padTop: 0, padBottom: 0, padLeft: 0, padRight: 0, groups: 1, ...g };
 }
@@ -45,7 +47,7 @@ function randomWeights(layer: Layer, random: (n: number) => number): { planes: I
   const values = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     let sum = 0;
-    planes.forEach((plane, p) => (sum += plane[i]! * (weights.encoding === 'ternary' ? 1 : 2 ** p)));
+    planes.forEach((plane, p) => (sum += plane[i] * (weights.encoding === 'ternary' ? 1 : 2 ** p)));
     values[i] = sum * scale;
   }
   return { planes, values };
@@ -55,8 +57,8 @@ function randomWeights(layer: Layer, random: (n: number) => number): { planes: I
 function packPlanes(planes: readonly Int8Array[], n: number, taps: number, channels: number): Uint8Array {
   const packed = planes.map((plane) => packBlocks(plane, n, taps, channels));
   const blockBytes = taps * packedBytes(channels) * 16;
-  const out = new Uint8Array(packed[0]!.length * planes.length);
-  for (let b = 0; b < packed[0]!.length / blockBytes; b++) {
+  const out = new Uint8Array(packed[0].length * planes.length);
+  for (let b = 0; b < packed[0].length / blockBytes; b++) {
     packed.forEach((plane, p) => {
       out.set(plane.subarray(b * blockBytes, (b + 1) * blockBytes), (b * planes.length + p) * blockBytes);
     });

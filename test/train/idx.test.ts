@@ -79,7 +79,7 @@ test('loadMnist() reads plain, gzipped and dotted names', async () => {
     await writeFile(join(folder, 't10k-labels.idx1-ubyte.gz'), 'not gzip');
     await rejects(loadMnist(folder), /t10k-labels.idx1-ubyte.gz" expected gzip data/);
     await writeFile(join(folder, 'train-labels-idx1-ubyte.gz'), gzipSync(idx([12], 11)));
-    await rejects(loadMnist(folder), /"train-labels" expected digits 0 to 9, got 10 at 10|expected gzip data/);
+    await rejects(loadMnist(folder), /"train-labels" expected digits 0 to 9, got 10 at 10/);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -8,7 +8,7 @@ import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../num
 import { packPairs, packQuads, pairBytes, quadBytes } from '../../numerics/quads.js';
 import { ANY_FIELDS, rowType } from '../fields.js';
 import { planFinish, within } from '../finish.js';
-import { CONV_FIELDS, isDepthwise, planConvInt8, type Requantize } from '../i8.js';
+import { CONV_FIELDS, isDepthwise, planConvFloat32, planConvInt8, type Requantize } from '../i8.js';
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
 import { PRODUCT_FIELDS } from '../params.js';
 import { planProduct, type ProductTransform } from '../product.js';
@@ -28,8 +28,8 @@ export interface Product {
   readonly padValue: number;
 }
 
-/** Planes of signs by k-bit numbers; int8 by int8; any encoding. */
-type Kernel = 'planes' | 'int8' | 'any';
+/** Planes of signs by k-bit numbers; int8 by int8; float32 by float32; any encoding. */
+type Kernel = 'planes' | 'int8' | 'float32' | 'any';
 
 export function planDense(layout: Layout, node: NodeOf<'dense'>): void {
   const [n, k] = layout.graph.constants[node.operator.weights].shape as [number, number];
@@ -100,6 +100,7 @@ function planLayer(
 function kernelOf(layout: Layout, { transposed, type, weights: index, padValue }: Product): Kernel {
   const weights = layout.graph.constants[index];
   if (transposed !== undefined) return 'any';
+  if (type.encoding === 'float32') return padValue === 0 ? 'float32' : 'any';
   const levels = type.encoding === 'levels';
   const leveled = levels || (type.encoding === 'centered' && [1, 2, 3, 4, 8].includes(type.bits));
   // Without SIMD, weights of bits are turned over in place: nobody else may read them.
@@ -114,6 +115,8 @@ function kernelOf(layout: Layout, { transposed, type, weights: index, padValue }
 interface OwnTransform {
   readonly planes?: ProductTransform;
   readonly int8?: Requantize;
+  /** What is added to the sums, and the range of the results. */
+  readonly float32?: { readonly bias: number; readonly clamp: { readonly min: number; readonly max: number } };
 }
 
 function ownTransform(
@@ -124,6 +127,11 @@ function ownTransform(
   n: number,
 ): OwnTransform | undefined {
   if (kernel === 'any') return undefined;
+  if (kernel === 'float32') {
+    if (transform.kind !== 'floatAffine' || !isOne(layout, transform.multipliers)) return undefined;
+    const { biases, minimum = -Infinity, maximum = Infinity } = transform;
+    return { float32: { bias: layout.constant(biases), clamp: { min: minimum, max: maximum } } };
+  }
   const int8 = requantization(layout, transform, output);
   if (kernel === 'int8') return int8 && { int8 };
   if (int8 !== undefined) {
@@ -146,6 +154,11 @@ function ownTransform(
     default:
       return undefined;
   }
+}
+
+/** Whether a float32 constant is 1 throughout. */
+function isOne(layout: Layout, index: number): boolean {
+  return unpackConstant(layout.graph.constants[index]).every((value) => value === 1);
 }
 
 function requantization(layout: Layout, transform: Transform, output: TensorType): Requantize | undefined {
@@ -187,6 +200,8 @@ export function planCall(
       return planPlanes(layout, product, output, scratch, own?.planes ?? { kind: 'int32' });
     case 'int8':
       return planInt8(layout, product, output, samples, scratch, own?.int8 ?? { kind: 'int32', bias: 0 });
+    case 'float32':
+      return planFloat32(layout, product, output, samples, scratch, own?.float32);
     case 'any':
       return planAny(layout, product, output, scratch);
   }
@@ -242,6 +257,20 @@ function planInt8(
         });
   const at = { input, weights, output, scratch: scratch.end };
   const call = planConvInt8(geometry, samples, at, requantize, type.encoding === 'levels');
+  scratch.take(call.scratchBytes);
+  return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
+}
+
+function planFloat32(
+  layout: Layout,
+  product: Product,
+  output: number,
+  samples: number,
+  scratch: Scratch,
+  own: OwnTransform['float32'],
+): Call {
+  const at = { input: product.input, weights: layout.constant(product.weights), output, scratch: scratch.end };
+  const call = planConvFloat32(product.geometry, samples, at, own?.bias ?? 0, own?.clamp);
   scratch.take(call.scratchBytes);
   return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
 }

@@ -13,7 +13,9 @@ const CLASSES = 10;
 
 /** Reads the training and the test set. @throws DataError naming the file that is missing or damaged */
 export async function loadMnist(folder: string): Promise<Dataset> {
-  const [train, test] = await Promise.all([loadMnistSplit(folder, 'train'), loadMnistSplit(folder, 'test')]);
+  // One after the other, so that of several missing files the same one is named every time.
+  const train = await loadMnistSplit(folder, 'train');
+  const test = await loadMnistSplit(folder, 'test');
   const classes = Array.from({ length: CLASSES }, (_, digit) => String(digit));
   return { name: 'MNIST', inputShape: [SIDE, SIDE, 1], classes, train, test };
 }
@@ -21,7 +23,8 @@ export async function loadMnist(folder: string): Promise<Dataset> {
 /** Reads one of the two sets. @throws DataError naming the file that is missing or damaged */
 export async function loadMnistSplit(folder: string, split: 'train' | 'test'): Promise<LabelledBytes> {
   const stem = split === 'train' ? 'train' : 't10k';
-  const [images, labels] = await Promise.all([load(folder, `${stem}-images`, 3), load(folder, `${stem}-labels`, 1)]);
+  const images = await load(folder, `${stem}-images`, 3);
+  const labels = await load(folder, `${stem}-labels`, 1);
   const [count, height, width] = images.shape as [number, number, number];
   if (height !== SIDE || width !== SIDE) {
     throw new DataError(`"${stem}-images" expected images of ${SIDE} x ${SIDE}, got ${height} x ${width}`);
