@@ -1,19 +1,22 @@
-// Compiles assembly/ to the three builds that ship (dist/kernels.*.wasm), with the flags of asconfig.json, and writes beside
-// them what hosts import instead of a file: the simd build as text (kernels.inline.js), Deno's import of the relaxed build
-// (kernels.source.js, a syntax that TypeScript does not parse), and the types of an imported build.
+// Compiles assembly/ to the builds that ship: the runtime's three (dist/kernels.*.wasm, asconfig.json) and the trainer's
+// (dist/train.simd.wasm, asconfig.train.json). Writes beside them what hosts import instead of a file: the simd build as
+// text (kernels.inline.js), Deno's import of the relaxed build (kernels.source.js, a syntax that TypeScript does not
+// parse), and the types of an imported build.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 
 mkdirSync('build', { recursive: true });
 mkdirSync('dist', { recursive: true });
-for (const target of ['scalar', 'simd', 'relaxed']) {
-  execFileSync(
-    process.execPath,
-    ['node_modules/assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', target],
-    { stdio: 'inherit' },
-  );
-  copyFileSync(`build/kernels.${target}.wasm`, `dist/kernels.${target}.wasm`);
-  console.log(`dist/kernels.${target}.wasm ${statSync(`dist/kernels.${target}.wasm`).size} bytes`);
+const builds = [
+  ['asconfig.train.json', 'train', 'train.simd.wasm'],
+  ...['scalar', 'simd', 'relaxed'].map((target) => ['asconfig.json', target, `kernels.${target}.wasm`]),
+];
+for (const [config, target, file] of builds) {
+  execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', '--config', config, '--target', target], {
+    stdio: 'inherit',
+  });
+  copyFileSync(`build/${file}`, `dist/${file}`);
+  console.log(`dist/${file} ${statSync(`dist/${file}`).size} bytes`);
 }
 
 writeFileSync(

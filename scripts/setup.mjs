@@ -28,7 +28,7 @@ function make(output, sources, command) {
 installFolder('.');
 make(
   'dist/kernels.inline.js',
-  ['assembly', 'asconfig.json', 'scripts/build-wasm.mjs', 'package-lock.json'],
+  ['assembly', 'asconfig.json', 'asconfig.train.json', 'scripts/build-wasm.mjs', 'package-lock.json'],
   ['scripts/build-wasm.mjs'],
 );
 make(

@@ -16,6 +16,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as PackageJson
 
 const WASM_BYTES = 40 * 1024;
 const WASM_GZIP_BYTES = 16 * 1024;
+const TRAIN_WASM_BYTES = 64 * 1024;
 
 test('each build of the kernels keeps to its size', () => {
   for (const build of BUILDS) {
@@ -25,6 +26,12 @@ test('each build of the kernels keeps to its size', () => {
     assert.ok(statSync(path).size <= WASM_BYTES, `${path}: ${statSync(path).size} bytes`);
     assert.ok(gzip <= WASM_GZIP_BYTES, `${path}: ${gzip} bytes gzip`);
   }
+});
+
+test('the kernels of the CPU trainer are a build of their own, and keep to their size', () => {
+  const { size } = statSync('dist/train.simd.wasm');
+  console.log(`  dist/train.simd.wasm: ${size} bytes`);
+  assert.ok(size <= TRAIN_WASM_BYTES, `${size} bytes`);
 });
 
 test('the kernels import nothing but a memory', () => {

@@ -29,11 +29,13 @@ t10k-labels-idx1-ubyte, plain or with .gz. Evaluation reads the last two only.`;
 
 const TRAIN_HELP = `${DATA_HELP}
 
-Training runs on WebGPU: in Node, install the package "webgpu" beside bitlane. The file is written when the exported
-network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind.
+Training runs on the processor, or on WebGPU where a GPU is found: in Node, install the package "webgpu" beside bitlane.
+The file is written when the exported
+network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind. With --run, a
+checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the same bytes.
 
 Example
-  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn`;
+  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn --run runs/first`;
 
 /** The program `bitlane`. */
 export function createProgram(): Command {
@@ -86,13 +88,20 @@ export function createProgram(): Command {
 
   program
     .command('train')
-    .description('train a recipe on WebGPU and write the model file')
+    .description('train a recipe and write the model file')
     .addArgument(new Argument('<recipe>', 'what to train').choices(['mnist-mlp']))
     .requiredOption('--data <folder>', 'folder of the data set')
     .requiredOption('--out <file>', 'model file to write')
     .option('--epochs <n>', "passes over the training set (default: the recipe's)", positive)
     .option('--seed <n>', 'the same seed on the same device gives the same file', natural, 1)
     .option('--limit <n>', 'use only the first n training samples', positive)
+    .addOption(
+      new Option('--device <name>', 'where to train')
+        .choices(['auto', 'gpu', 'cpu'])
+        .default('auto', 'auto: a GPU if there is one, else the processor'),
+    )
+    .option('--run <folder>', 'keep metrics, curves, a report and checkpoints in a folder of this run')
+    .option('--resume', 'continue the run of --run from its last checkpoint')
     .option('--json', 'print one line of JSON at the end; progress goes to stderr')
     .addHelpText('after', TRAIN_HELP)
     .action(async (recipe: RecipeName, options: TrainCommandOptions) =>

@@ -40,3 +40,16 @@ export function popcount8(x: number): number {
   x = (x & 0x33) + ((x >> 2) & 0x33);
   return (x + (x >> 4)) & 0x0f;
 }
+
+/**
+ * AP2(x) = sign(x) 2^round(log2 |x|), the nearest power of two by logarithm; 0 for 0 (Courbariaux et al. 2016, Algorithm
+ * 3). For float32: rounding at sqrt(2) is an addition to the bits. Subnormal numbers become 0.
+ */
+export function powerOfTwo(x: number): number {
+  WORD.setFloat32(0, x);
+  const bits = WORD.getUint32(0);
+  WORD.setUint32(0, ((bits & 0x80000000) | (((bits & 0x7fffffff) + 0x004afb0c) & 0x7f800000)) >>> 0);
+  return WORD.getFloat32(0);
+}
+
+const WORD = new DataView(new ArrayBuffer(4));

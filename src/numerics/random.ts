@@ -24,6 +24,23 @@ export class Random {
     this.#d = next();
   }
 
+  /** Where the sequence stands: four words that restore() takes. */
+  state(): readonly number[] {
+    return [this.#a, this.#b, this.#c, this.#d];
+  }
+
+  /** Continues a sequence where state() was asked. */
+  restore(state: readonly number[]): void {
+    const [a, b, c, d] = state;
+    if (a === undefined || b === undefined || c === undefined || d === undefined) {
+      throw new RangeError(`"state" expected 4 words, got ${state.length}`);
+    }
+    this.#a = a | 0;
+    this.#b = b | 0;
+    this.#c = c | 0;
+    this.#d = d | 0;
+  }
+
   /** The next 32 bits, 0 .. 2^32 - 1. */
   uint32(): number {
     const x = Math.imul(this.#b, 5);
@@ -60,4 +77,19 @@ export class Random {
       values[j] = t;
     }
   }
+}
+
+/** PCG's output function on one 32-bit word (O'Neill 2014; as a hash: Jarzynski and Olano 2020). */
+export function hash32(x: number): number {
+  const state = (Math.imul(x, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+}
+
+/**
+ * Element i of the noise that `key` (a step of training) and `stream` (a place in the network) name: uniform in [0, 1)
+ * with 24 bits. By counter, so that any device computes any element on its own: hash(hash(key + hash(stream)) + hash(i)).
+ */
+export function noise(key: number, stream: number, i: number): number {
+  return (hash32(hash32(key + hash32(stream)) + hash32(i)) >>> 8) * 2 ** -24;
 }

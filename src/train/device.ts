@@ -10,6 +10,8 @@ export interface TrainDevice {
   readonly description: string;
   /** Lanes of a subgroup if the device has subgroups of one fixed size, else null. */
   readonly subgroupSize: number | null;
+  /** Whether a CPU plays the GPU: slower than bitlane's own CPU backend. */
+  readonly software: boolean;
   /** @throws TrainError if the device was lost or reported an error since it was opened */
   check(): void;
   /**
@@ -27,7 +29,7 @@ export async function openDevice(injected?: GPUDevice): Promise<TrainDevice> {
   if (!adapter) {
     throw new TrainError(
       'training expected a WebGPU adapter, got none: install a Vulkan driver (for CPUs Mesa lavapipe, package ' +
-        'mesa-vulkan-drivers, version 24 or newer), or pass { device }',
+        'mesa-vulkan-drivers, version 24 or newer), or train on the CPU',
     );
   }
   const requiredFeatures: GPUFeatureName[] = adapter.features.has('subgroups') ? ['subgroups'] : [];
@@ -50,7 +52,7 @@ async function platformGpu(): Promise<GPU> {
   } catch (cause) {
     throw new TrainError(
       'training expected WebGPU: this platform has no navigator.gpu and the optional package "webgpu" could not be ' +
-        'loaded; run npm install webgpu, or pass { device }',
+        'loaded; run npm install webgpu, or train on the CPU',
       { cause },
     );
   }
@@ -73,6 +75,7 @@ function watched(device: GPUDevice, info: GPUAdapterInfo | undefined, destroy: (
     device,
     description: words.length > 0 ? `WebGPU: ${words.join(' ')}` : 'WebGPU',
     subgroupSize: fixed ? info.subgroupMinSize : null,
+    software: info?.isFallbackAdapter === true,
     check() {
       if (closed) throw new TrainError('the GPU device was closed');
       if (failure) throw failure;

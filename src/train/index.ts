@@ -1,7 +1,10 @@
-// bitlane/train: trains binarized networks on WebGPU and hands over plain data for export.
+// bitlane/train: trains binarized networks on WebGPU or the CPU and hands over plain data for export.
+export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { loadMnist, loadMnistSplit } from './data/mnist.js';
 export { parseIdx, type IdxArray } from './data/idx.js';
 export type { Dataset, LabelledBytes } from './data/dataset.js';
+export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
+export { CpuBackend, type CpuOptions } from './cpu/backend.js';
 export { openDevice, type TrainDevice } from './device.js';
 export type { DenseSpec, LayerSpec, WeightInit } from './model.js';
 export type { TrainedDense, TrainedLayer, TrainedNetwork, TrainingRecord } from './network.js';

@@ -74,6 +74,21 @@ export class Model {
     ]);
   }
 
+  /** Everything that training changes, apart from the optimizer's state. */
+  get state(): readonly Tensor[] {
+    return this.#layers.flatMap(({ weights, norm }) => [weights, norm.gamma, norm.beta, norm.running]);
+  }
+
+  /** The first layer that holds a number that is not finite, if one does. */
+  async firstNonFinite(backend: Backend): Promise<string | undefined> {
+    for (const { spec, weights, norm } of this.#layers) {
+      for (const t of [weights, norm.gamma, norm.beta, norm.running]) {
+        if (!(await backend.read(t)).every(Number.isFinite)) return spec.name;
+      }
+    }
+    return undefined;
+  }
+
   /** Writes the first values: random weights, gamma 1, beta 0, running mean 0 and variance 1. */
   initialize(backend: Backend, random: Random, init: WeightInit): void {
     for (const { spec, inputs, weights, norm } of this.#layers) {

@@ -2,7 +2,8 @@
 // step (learning rate, bias correction) is a small tensor that the host writes before the step.
 // Adam: Kingma and Ba, ICLR 2015, Algorithm 1. Clipping and the scaled step of latent weights: Courbariaux et al. 2016,
 // Algorithm 1, with the scale applied to the optimizer's step as in its reference code.
-import type { Call } from './kernels.js';
+import { powerOfTwo } from '../numerics/bits.js';
+import type { AdaMaxVariant, Call } from './kernels.js';
 import { tensor, type Tensor } from './tensor.js';
 
 export interface AdamOptions {
@@ -14,12 +15,6 @@ export interface AdamOptions {
 
 export const ADAM_DEFAULTS: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** First and second moment of a parameter's gradient. */
-export interface AdamState {
-  readonly m: Tensor;
-  readonly v: Tensor;
-}
-
 /**
  * How one parameter moves: w <- clip(w + stepScale * (w_adam - w)). Latent weights clip at 1, other parameters never.
  */
@@ -28,26 +23,84 @@ export interface ParameterRule {
   readonly clip: number | null;
 }
 
+/** What all optimizers have in common. */
+export interface Optimizer {
+  /** What the host writes before each step. */
+  readonly rates: Tensor;
+  /** The state of one parameter, zeros at first. */
+  init(w: Tensor): readonly Tensor[];
+  /** The call that moves a parameter. */
+  update(w: Tensor, dw: Tensor, state: readonly Tensor[], rule: ParameterRule): Call;
+  /** The contents of `rates` for step t = 1, 2, ... */
+  ratesAt(step: number, learningRate: number): Float32Array;
+}
+
 /** Adam: m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, w_adam = w - lr * m/(1-b1^t) / (sqrt(v/(1-b2^t)) + epsilon). */
-export function adam(options: AdamOptions = ADAM_DEFAULTS) {
+export function adam(options: AdamOptions = ADAM_DEFAULTS): Optimizer {
   return {
-    /** What the host writes before each step; see rates(). */
     rates: tensor('adam rates', [2]),
 
-    init(w: Tensor): AdamState {
-      return { m: tensor(`adam m ${w.label}`, w.shape), v: tensor(`adam v ${w.label}`, w.shape) };
-    },
+    init: (w) => [tensor(`adam m ${w.label}`, w.shape), tensor(`adam v ${w.label}`, w.shape)],
 
-    update(w: Tensor, dw: Tensor, state: AdamState, rule: ParameterRule): Call {
+    update(w, dw, state, rule) {
       const params = { size: w.size, ...options, ...rule };
-      return { kernel: 'adam', params, tensors: [dw, this.rates, w, state.m, state.v] };
+      return { kernel: 'adam', params, tensors: [dw, this.rates, w, ...state] };
     },
 
-    /** The contents of `rates` for step t = 1, 2, ...: [learningRate / (1 - beta1^t), 1 / (1 - beta2^t)]. */
-    ratesAt(step: number, learningRate: number): Float32Array {
+    /** [learningRate / (1 - beta1^t), 1 / (1 - beta2^t)]. */
+    ratesAt(step, learningRate) {
       const { beta1, beta2 } = options;
       return Float32Array.of(learningRate / (1 - beta1 ** step), 1 / (1 - beta2 ** step));
     },
+  };
+}
+
+/** SGD with momentum: m <- momentum m + g + decay w, w <- w - lr m. */
+export function sgd(momentum = 0.9, decay = 0): Optimizer {
+  return {
+    rates: tensor('sgd rates', [1]),
+    init: (w) => [tensor(`sgd m ${w.label}`, w.shape)],
+    update(w, dw, state, rule) {
+      const params = { size: w.size, momentum, decay, ...rule };
+      return { kernel: 'sgd', params, tensors: [dw, this.rates, w, ...state] };
+    },
+    ratesAt: (_, learningRate) => Float32Array.of(learningRate),
+  };
+}
+
+/** AdaMax (Kingma, Ba 2015, Algorithm 2): m as in Adam, v <- max(b2 v, |g|), w <- w - lr/(1-b1^t) m / (v + epsilon). */
+export function adaMax({ beta1, beta2, epsilon }: AdamOptions = ADAM_DEFAULTS): Optimizer {
+  return adaMaxWith('plain', { beta1, beta2, epsilon }, (learningRate, correction) => learningRate / correction);
+}
+
+/**
+ * Shift-based AdaMax (Courbariaux et al. 2016, Algorithm 2), in which only powers of two are multiplied by.
+ * paper: w <- w - lr AP2(1/(1-b1^t)) m AP2(1/v), with b1 = 7/8, b2 = 1 - 2^-10.
+ * torch, the authors' Torch7 code: v <- AP2(max(b2 v, |g|)) + epsilon, w <- w - AP2(lr/(1-b1^t)) m / v, with b1 = 0.9,
+ * b2 = 0.999, epsilon = 2^-27; the rounded v is what the next step sees.
+ */
+export function shiftAdaMax(variant: 'paper' | 'torch'): Optimizer {
+  if (variant === 'paper') {
+    const options = { beta1: 1 - 2 ** -3, beta2: 1 - 2 ** -10, epsilon: 0 };
+    return adaMaxWith('shift-paper', options, (learningRate, correction) => learningRate * powerOfTwo(1 / correction));
+  }
+  const options = { beta1: 0.9, beta2: 0.999, epsilon: 2 ** -27 };
+  return adaMaxWith('shift-torch', options, (learningRate, correction) => powerOfTwo(learningRate / correction));
+}
+
+function adaMaxWith(
+  variant: AdaMaxVariant,
+  options: AdamOptions,
+  rate: (learningRate: number, correction: number) => number,
+): Optimizer {
+  return {
+    rates: tensor('adamax rates', [1]),
+    init: (w) => [tensor(`adamax m ${w.label}`, w.shape), tensor(`adamax v ${w.label}`, w.shape)],
+    update(w, dw, state, rule) {
+      const params = { size: w.size, variant, ...options, ...rule };
+      return { kernel: 'adaMax', params, tensors: [dw, this.rates, w, ...state] };
+    },
+    ratesAt: (step, learningRate) => Float32Array.of(rate(learningRate, 1 - options.beta1 ** step)),
   };
 }
 
@@ -62,4 +115,19 @@ export function glorotStepScale(fanIn: number, fanOut: number): number {
  */
 export function exponentialDecay(start: number, end: number, epochs: number): (epoch: number) => number {
   return (epoch) => start * (end / start) ** (epoch / epochs);
+}
+
+/** `start`, multiplied by `factor` after every `period` epochs. */
+export function stepDecay(start: number, factor: number, period: number): (epoch: number) => number {
+  return (epoch) => start * factor ** Math.floor(epoch / period);
+}
+
+/** A power of two, halved after every `period` epochs: a shift by one bit (BNN's Torch7 code). */
+export function shiftDecay(exponent: number, period: number): (epoch: number) => number {
+  return stepDecay(2 ** exponent, 1 / 2, period);
+}
+
+/** Rises linearly to `rate` over the first `epochs` epochs, then follows it. */
+export function warmUp(epochs: number, rate: (epoch: number) => number): (epoch: number) => number {
+  return (epoch) => rate(epoch) * Math.min(1, (epoch + 1) / (epochs + 1));
 }

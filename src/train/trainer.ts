@@ -4,9 +4,9 @@
 // progress.
 import { TrainError } from '../errors.js';
 import { Random } from '../numerics/random.js';
+import { openBackend, type DeviceChoice } from './backend.js';
+import type { Checkpoint } from './checkpoint.js';
 import { slice, type Dataset, type LabelledBytes } from './data/dataset.js';
-import { openDevice } from './device.js';
-import { GpuBackend } from './gpu.js';
 import type { Backend, Program } from './kernels.js';
 import { gatherBytes } from './layers.js';
 import { squaredHinge } from './losses.js';
@@ -54,8 +54,8 @@ export interface TrainProgress {
 }
 
 export interface TrainOptions {
-  /** A device to use instead of the platform's; it is left open. */
-  readonly device?: GPUDevice;
+  /** Where to compute; a WebGPU device or a backend that the caller brings is left open. Default: auto. */
+  readonly device?: DeviceChoice | GPUDevice | Backend;
   /** Default: the recipe's. */
   readonly epochs?: number;
   /** Names the run: same seed, same device, same result. Default 1. */
@@ -65,6 +65,12 @@ export interface TrainOptions {
   /** Stops training between two steps; train() then throws a TrainError. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** Continues a run: same recipe, data, seed and epochs; on the same device it ends bit for bit as if never stopped. */
+  readonly resume?: Checkpoint;
+  /** Takes a checkpoint every `checkpointSeconds`, at the end, and when `signal` stops training. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
+  /** Default 30. */
+  readonly checkpointSeconds?: number;
   /** The command that a reader of the model file would repeat; recorded as it is. */
   readonly command?: string;
 }
@@ -89,6 +95,7 @@ export interface TrainResult {
 /** Steps between two reads of loss and accuracy: each read waits for the device. */
 const STEPS_PER_REPORT = 10;
 const EVALUATION_BATCH = 500;
+const CHECKPOINT_SECONDS = 30;
 
 /**
  * Trains `recipe` on `data`. Nothing is written anywhere; the result is plain data.
@@ -106,8 +113,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   checkSamples('test', data.test, features, data.classes.length);
   const { training, validation } = split(recipe, data, options.limit);
   stopIfAborted(options.signal);
-  const handle = await openDevice(options.device);
-  const backend = new GpuBackend(handle);
+  const { backend, close } = await openBackend(options.device ?? 'auto');
   try {
     const model = new Model(features, recipe.layers(data.classes.length));
     const random = new Random(seed);
@@ -140,8 +146,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
     };
     return { network, test, validationAccuracies };
   } finally {
-    backend.dispose();
-    handle.close();
+    close();
   }
 }
 
@@ -203,9 +208,10 @@ async function trainEpochs(
   const optimizer = adam();
   const updates = model.parameters.map(({ tensor: w, fan }) => {
     const stepScale = fan && recipe.stepScale === 'glorot' ? glorotStepScale(...fan) : 1;
-    return optimizer.update(w, gradients.of(w), optimizer.init(w), { stepScale, clip: fan ? 1 : null });
+    const state = optimizer.init(w);
+    return { state, call: optimizer.update(w, gradients.of(w), state, { stepScale, clip: fan ? 1 : null }) };
   });
-  const program = await backend.compile([...tape.forward(), ...gradients.calls, ...updates]);
+  const program = await backend.compile([...tape.forward(), ...gradients.calls, ...updates.map(({ call }) => call)]);
   backend.write(gradients.seed, Float32Array.of(1));
 
   const learningRateOf = exponentialDecay(recipe.learningRate.start, recipe.learningRate.end, epochs);
@@ -213,46 +219,93 @@ async function trainEpochs(
   // Samples that do not fill a batch sit out the epoch; the shuffle draws others next time.
   const steps = Math.floor(training.count / batchSize);
   const validationAccuracies: number[] = [];
-  const started = performance.now();
-  let stepsDone = 0;
-  for (let epoch = 1; epoch <= epochs; epoch++) {
+  const identity = { recipe: recipe.name, seed: options.seed ?? 1, epochs, batchSize, samples: training.count };
+  const state = [...model.state, ...updates.flatMap(({ state }) => state), totals];
+  let [epoch, step] = [1, 0];
+  if (options.resume) {
+    const { resume } = options;
+    checkResume(resume, identity, state);
+    for (const t of state) backend.write(t, resume.tensors[t.label]);
+    order.set(resume.order);
+    random.restore(resume.random);
+    validationAccuracies.push(...resume.validationAccuracies);
+    [epoch, step] = [resume.epoch, resume.step];
+  } else {
     random.shuffle(order);
-    backend.write(totals, new Float32Array(2));
-    const learningRate = learningRateOf(epoch - 1);
-    for (let step = 1; step <= steps; step++) {
+  }
+  const started = performance.now();
+  let lastCheckpoint = started;
+  const checkpoint = async (): Promise<void> => {
+    if (!options.onCheckpoint) return;
+    const tensors: Record<string, Float32Array> = {};
+    for (const t of state) tensors[t.label] = await backend.read(t);
+    const place = { epoch, step, random: random.state(), validationAccuracies: [...validationAccuracies] };
+    await options.onCheckpoint({ run: identity, ...place, order: order.slice(), tensors });
+    lastCheckpoint = performance.now();
+  };
+
+  const firstStep = (epoch - 1) * steps + step;
+  while (epoch < epochs || step < steps) {
+    if (options.signal?.aborted) {
+      await checkpoint();
       stopIfAborted(options.signal);
-      const batch = order.subarray((step - 1) * batchSize, step * batchSize);
-      backend.write(indices, batch);
-      backend.write(
-        labels,
-        batch.map((sample) => training.labels[sample]),
-      );
-      backend.write(optimizer.rates, optimizer.ratesAt(++stepsDone, learningRate));
-      program.run();
-      if (step % STEPS_PER_REPORT !== 0 && step !== steps) continue;
-      const [lossSum, right] = (await backend.read(totals)) as unknown as [number, number];
-      const loss = lossSum / step;
-      if (!Number.isFinite(loss)) {
-        throw new TrainError(
-          `loss expected a finite number, got ${loss} in epoch ${epoch}, by step ${step} of ${steps}`,
-        );
-      }
-      const validationAccuracy = step === steps ? await validate() : undefined;
-      if (validationAccuracy !== undefined) validationAccuracies.push(validationAccuracy);
-      options.onProgress?.({
-        epoch,
-        epochs,
-        step,
-        steps,
-        loss,
-        accuracy: right / (step * batchSize),
-        ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
-        learningRate,
-        samplesPerSecond: (stepsDone * batchSize * 1000) / (performance.now() - started),
-      });
     }
+    if (step === steps) {
+      [epoch, step] = [epoch + 1, 0];
+      random.shuffle(order);
+      backend.write(totals, new Float32Array(2));
+    }
+    const batch = order.subarray(step * batchSize, (step + 1) * batchSize);
+    step++;
+    const learningRate = learningRateOf(epoch - 1);
+    const stepsDone = (epoch - 1) * steps + step;
+    backend.write(indices, batch);
+    backend.write(
+      labels,
+      batch.map((sample) => training.labels[sample]),
+    );
+    backend.write(optimizer.rates, optimizer.ratesAt(stepsDone, learningRate));
+    program.run();
+    if (step % STEPS_PER_REPORT !== 0 && step !== steps) continue;
+    const [lossSum, right] = (await backend.read(totals)) as unknown as [number, number];
+    const loss = lossSum / step;
+    if (!Number.isFinite(loss)) {
+      const layer = await model.firstNonFinite(backend);
+      const where = layer === undefined ? '' : `; the first layer that is not finite is "${layer}"`;
+      throw new TrainError(
+        `loss expected a finite number, got ${loss} in epoch ${epoch}, by step ${step} of ${steps}${where}`,
+      );
+    }
+    const validationAccuracy = step === steps ? await validate() : undefined;
+    if (validationAccuracy !== undefined) validationAccuracies.push(validationAccuracy);
+    options.onProgress?.({
+      epoch,
+      epochs,
+      step,
+      steps,
+      loss,
+      accuracy: right / (step * batchSize),
+      ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
+      learningRate,
+      samplesPerSecond: ((stepsDone - firstStep) * batchSize * 1000) / (performance.now() - started),
+    });
+    const due = performance.now() - lastCheckpoint >= 1000 * (options.checkpointSeconds ?? CHECKPOINT_SECONDS);
+    if (due || (epoch === epochs && step === steps)) await checkpoint();
   }
   return validationAccuracies;
+}
+
+/** @throws RangeError if a checkpoint is of another run */
+function checkResume(resume: Checkpoint, identity: Checkpoint['run'], state: readonly Tensor[]): void {
+  for (const [key, expected] of Object.entries(identity)) {
+    const got = resume.run[key];
+    if (got !== expected) throw new RangeError(`"resume" expected a run with ${key} ${expected}, got ${String(got)}`);
+  }
+  for (const { label, size } of state) {
+    const length = resume.tensors[label]?.length;
+    if (length !== size)
+      throw new RangeError(`"resume" expected ${size} values of "${label}", got ${length ?? 'none'}`);
+  }
 }
 
 /** Answers samples with the folded network. */

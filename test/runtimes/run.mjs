@@ -8,12 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installFolder } from '../../scripts/install.mjs';
-import { checkBudgets } from './budgets.mjs';
-import { ENGINES } from './engines.mjs';
-import { checkExamples } from './examples.mjs';
-import { checkPackage } from './package.mjs';
-import { makeProject } from './project.mjs';
-import { checkReadme } from './readme.mjs';
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean' }, require: { type: 'string' }, only: { type: 'string' } },
@@ -26,6 +20,14 @@ const note = (text) => console.error(text);
 installFolder('test/runtimes');
 if (process.platform === 'linux' && process.arch === 'x64') installFolder('test/runtimes/node26');
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'], { stdio: 'inherit' });
+
+// What they import was installed just now.
+const { checkBudgets } = await import('./budgets.mjs');
+const { ENGINES } = await import('./engines.mjs');
+const { checkExamples } = await import('./examples.mjs');
+const { checkPackage } = await import('./package.mjs');
+const { makeProject } = await import('./project.mjs');
+const { checkReadme } = await import('./readme.mjs');
 
 /** Steps beside the engines, in the same form. */
 const STEPS = [

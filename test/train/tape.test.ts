@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
-import { batchNorm, dense, hardTanh, sign } from '../../src/train/layers.js';
+import { batchNorm, dense, map, sign } from '../../src/train/layers.js';
+import { HARD_TANH } from '../../src/train/maps.js';
 import { squaredHinge } from '../../src/train/losses.js';
 import { adam, exponentialDecay, glorotStepScale } from '../../src/train/optimizers.js';
 import { Tape } from '../../src/train/tape.js';
@@ -33,7 +34,7 @@ function smoothNet(seed: number) {
   const x = leaf('x', [rows, 5], -2, 2);
   const [w1, w2, w3] = [leaf('w1', [4, 5], -1, 1), leaf('w2', [5, 4], -1, 1), leaf('w3', [3, 5], -1, 1)];
   const [n1, n2] = [norm(4, 'n1'), norm(3, 'n2')];
-  const h = hardTanh(tape, batchNorm(tape, dense(tape, x, w1, 's1'), n1, 'y1'), 'h');
+  const h = map(tape, batchNorm(tape, dense(tape, x, w1, 's1'), n1, 'y1'), HARD_TANH, 'h');
   // Two uses of h and of w3: gradients of shared tensors add up.
   const u = dense(tape, dense(tape, h, w2, 'u'), w3, 'u3');
   const v = dense(tape, x, w3, 'v3');

@@ -1,18 +1,20 @@
 // bitlane train: data set -> trained network -> model file. The file is written last, when the exported network has answered
-// the whole test set in WebAssembly as the trainer did; whatever stops the command before leaves nothing behind.
+// the whole test set in WebAssembly as the trainer did; whatever stops the command before leaves nothing behind, or with
+// --run a folder from which the run can be continued.
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { checkAgreement } from '../../export/agreement.js';
 import { exportNetwork } from '../../export/export.js';
 import { load } from '../../index.node.js';
 import { writeModel } from '../../model/write.js';
-import { loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
-import { checkAdapter } from '../adapter.js';
+import { type DeviceChoice, loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
+import { resolveDevice } from '../adapter.js';
 import { Classifier } from '../classifier.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { Interrupted, UsageError } from '../failure.js';
 import { checkFolder, checkTarget, writeWhole } from '../files.js';
 import { trainingProgress } from '../progress.js';
+import { RunFolder } from '../run-folder.js';
 import { count, duration } from '../text.js';
 
 export interface TrainCommandOptions {
@@ -21,7 +23,10 @@ export interface TrainCommandOptions {
   readonly epochs?: number;
   readonly seed: number;
   readonly limit?: number;
+  readonly device: DeviceChoice;
   readonly json?: boolean;
+  readonly run?: string;
+  readonly resume?: boolean;
 }
 
 const RECIPES = { 'mnist-mlp': mnistMlp } as const satisfies Record<string, () => Recipe>;
@@ -34,22 +39,35 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   if (limit !== undefined && limit < recipe.batchSize) {
     throw new UsageError(`option --limit expected at least one batch, ${recipe.batchSize} samples, got ${limit}`);
   }
+  if (options.resume && options.run === undefined) {
+    throw new UsageError('option --resume expected --run and the folder of the run to continue, got none');
+  }
   await checkFolder(options.data, 'data folder');
   await checkTarget(out);
-  const { signal, stopIfAborted, release } = interruptible();
+  const { signal, stopIfAborted, release } = interruptible(
+    options.run === undefined ? 'no file was written' : `the run can be continued: --run ${options.run} --resume`,
+  );
   const progress = trainingProgress(process.stderr, recipe.batchSize);
   const start = performance.now();
   try {
     const data = await loadMnist(options.data);
-    checkAdapter();
+    const device = resolveDevice(options.device);
     stopIfAborted();
+    const config = { recipe: recipeName, device, epochs, seed, limit: limit ?? null, data: options.data };
+    const run = options.run === undefined ? null : await RunFolder.open(options.run, config, options.resume === true);
     const result = await trainNetwork(recipe, data, {
       epochs,
       seed,
+      device,
       signal,
       command: commandOf(recipeName, out, { epochs, seed, limit }),
-      onProgress: (state) => progress.update(state),
+      onProgress: (state) => {
+        progress.update(state);
+        run?.progress(state);
+      },
       ...(limit !== undefined && { limit }),
+      ...(run && { onCheckpoint: (checkpoint) => run.save(checkpoint) }),
+      ...(run?.checkpoint && { resume: run.checkpoint }),
     }).finally(() => progress.stop());
     const bytes = writeModel(exportNetwork(result.network));
     const classifier = new Classifier(await load(bytes, { batch: BATCH }));
@@ -58,10 +76,11 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
     stopIfAborted();
     await writeWhole(out, bytes);
     const seconds = (performance.now() - start) / 1000;
+    await run?.finish({ file: out, bytes: bytes.length, accuracy, samples, correct, seconds });
     if (options.json) {
       const { device, trainSamples } = result.network.record;
-      const run = { recipe: recipeName, epochs, seed, trainSamples, seconds, device };
-      console.log(JSON.stringify({ accuracy, samples, correct, file: out, bytes: bytes.length, ...run }));
+      const rest = { recipe: recipeName, epochs, seed, trainSamples, seconds, device };
+      console.log(JSON.stringify({ accuracy, samples, correct, file: out, bytes: bytes.length, ...rest }));
     } else {
       const share = (100 * accuracy).toFixed(2);
       console.log(
@@ -77,8 +96,8 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   }
 }
 
-/** The first Ctrl-C (or SIGTERM) asks to stop, the second one is the system's. */
-function interruptible() {
+/** The first Ctrl-C (or SIGTERM) asks to stop, the second one is the system's. `what` says what is left. */
+function interruptible(what: string) {
   const controller = new AbortController();
   let received: 'SIGINT' | 'SIGTERM' = 'SIGINT';
   const stop = (name: NodeJS.Signals): void => {
@@ -95,7 +114,7 @@ function interruptible() {
   const { signal } = controller;
   const stopIfAborted = (cause?: unknown): void => {
     if (!signal.aborted) return;
-    throw new Interrupted('stopped before the end; no file was written', constants.signals[received], { cause });
+    throw new Interrupted(`stopped before the end; ${what}`, constants.signals[received], { cause });
   };
   return { signal, stopIfAborted, release };
 }

@@ -2,6 +2,7 @@
 // every 16th row, and a tree of four barriers joins them. Neighbouring threads read neighbouring columns. The variance
 // is taken around the mean in a second pass: sums of a first layer reach 2e5, whose squares would cancel in float32.
 import type { KernelParams } from '../kernels.js';
+import { POWER_OF_TWO } from './elementwise.js';
 import { assign, bindings, f32, type Shader } from './shader.js';
 
 const COLUMNS = 16;
@@ -90,4 +91,68 @@ export function batchNormBackward({ rows, channels, accumulate }: KernelParams['
     dbeta[c] ${assign(accumulate[2])} sum;
   }`;
   return { code: declarations + entry(channels, body), workgroups: [Math.ceil(channels / COLUMNS), 1, 1] };
+}
+
+export function shiftNorm({ rows, channels, epsilon, momentum }: KernelParams['shiftNorm']): Shader {
+  const declarations = bindings('x:f32', 'gamma:f32', 'beta:f32', 'y!:f32', 'saved!:f32', 'running!:f32');
+  const body = /* wgsl */ `var sum = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) { sum += x[b * ${channels}u + c]; }
+  let mean = reduce(sum, local) / ${f32(rows)};
+  var squares = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let d = x[b * ${channels}u + c] - mean;
+    squares += d * powerOfTwo(d);
+  }
+  let r = 1.0 / sqrt(reduce(squares, local) / ${f32(rows)} + ${f32(epsilon)});
+  if (!store) { return; }
+  let scale = powerOfTwo(gamma[c]) * powerOfTwo(r);
+  let shift = beta[c];
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    y[b * ${channels}u + c] = (x[b * ${channels}u + c] - mean) * scale + shift;
+  }
+  if (first == 0u) {
+    saved[c] = mean;
+    saved[${channels}u + c] = r;
+    running[c] += ${f32(momentum)} * (mean - running[c]);
+    running[${channels}u + c] += ${f32(momentum)} * (r - running[${channels}u + c]);
+  }`;
+  return {
+    code: declarations + POWER_OF_TWO + entry(channels, body),
+    workgroups: [Math.ceil(channels / COLUMNS), 1, 1],
+  };
+}
+
+export function shiftNormBackward({ rows, channels, accumulate }: KernelParams['shiftNormBackward']): Shader {
+  const declarations = bindings('x:f32', 'gamma:f32', 'saved:f32', 'dy:f32', 'dx!:f32', 'dgamma!:f32', 'dbeta!:f32');
+  const body = /* wgsl */ `let mean = saved[c];
+  let s = powerOfTwo(saved[${channels}u + c]);
+  var sum = 0.0;
+  var product = 0.0;
+  var gammaSum = 0.0;
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let d = dy[b * ${channels}u + c];
+    let centred = x[b * ${channels}u + c] - mean;
+    sum += d;
+    product += d * powerOfTwo(centred);
+    gammaSum += d * powerOfTwo(centred * s);
+  }
+  sum = reduce(sum, local);
+  product = reduce(product, local);
+  gammaSum = reduce(gammaSum, local);
+  if (!store) { return; }
+  let spread = product / ${f32(rows)} * s * s;
+  let scale = s * powerOfTwo(gamma[c]);
+  for (var b = first; b < ${rows}u; b += ${LANES}u) {
+    let near = powerOfTwo(x[b * ${channels}u + c] - mean);
+    dx[b * ${channels}u + c] ${assign(accumulate[0])}
+      (dy[b * ${channels}u + c] - sum / ${f32(rows)} - near * spread) * scale;
+  }
+  if (first == 0u) {
+    dgamma[c] ${assign(accumulate[1])} gammaSum;
+    dbeta[c] ${assign(accumulate[2])} sum;
+  }`;
+  return {
+    code: declarations + POWER_OF_TWO + entry(channels, body),
+    workgroups: [Math.ceil(channels / COLUMNS), 1, 1],
+  };
 }

@@ -1,25 +1,62 @@
 // Every kernel of the contract in kernels.ts as a WGSL shader for given sizes.
 import type { Call, KernelName, KernelParams } from '../kernels.js';
-import { batchNorm, batchNormBackward } from './batchnorm.js';
-import { affineSign, gatherBytes, hardTanh, masked, sign } from './elementwise.js';
-import { squaredHinge, squaredHingeBackward } from './loss.js';
+import { batchNorm, batchNormBackward, shiftNorm, shiftNormBackward } from './batchnorm.js';
+import { col2im, im2col, pool, poolBackward } from './conv.js';
+import * as elementwise from './elementwise.js';
+import * as loss from './loss.js';
 import { matmul } from './matmul.js';
-import { adam } from './optimizer.js';
+import { adam, adaMax, sgd } from './optimizer.js';
+import * as quantize from './quantize.js';
+import * as recurrent from './recurrent.js';
 import type { GpuTraits, Shader } from './shader.js';
 
 const SHADERS: { readonly [N in KernelName]: (params: KernelParams[N], traits: GpuTraits) => Shader } = {
-  gatherBytes,
   matmul,
-  sign,
-  signBackward: masked,
-  hardTanh,
-  hardTanhBackward: masked,
+  gatherBytes: elementwise.gatherBytes,
+  map: elementwise.map,
+  mapBackward: elementwise.mapBackward,
+  scale: elementwise.scale,
+  addBias: elementwise.addBias,
+  sumRows: elementwise.sumRows,
+  slice: elementwise.slice,
+  sliceBackward: elementwise.sliceBackward,
+  dropout: elementwise.dropout,
+  stochasticSign: elementwise.stochasticSign,
+  affineSign: elementwise.affineSign,
+  squaredHinge: loss.squaredHinge,
+  squaredHingeBackward: loss.squaredHingeBackward,
+  crossEntropyRows: loss.crossEntropyRows,
+  crossEntropyBackward: loss.crossEntropyBackward,
+  distillationRows: loss.distillationRows,
+  distillationBackward: loss.distillationBackward,
+  meanLoss: loss.meanLoss,
+  squaredDistance: loss.squaredDistance,
+  squaredDistanceBackward: loss.squaredDistanceBackward,
+  embedding: recurrent.embedding,
+  embeddingBackward: recurrent.embeddingBackward,
+  lstmCell: recurrent.lstmCell,
+  lstmCellBackward: recurrent.lstmCellBackward,
+  gruCell: recurrent.gruCell,
+  gruCellBackward: recurrent.gruCellBackward,
+  rowStatistic: quantize.rowStatistic,
+  scaledSign: quantize.scaledSign,
+  scaledSignBackward: quantize.scaledSignBackward,
+  tanhWeights: quantize.tanhWeights,
+  tanhWeightsBackward: quantize.tanhWeightsBackward,
+  quantizeGradient: quantize.quantizeGradient,
+  householderPlan: quantize.householderPlan,
+  householder: quantize.householder,
+  im2col,
+  col2im,
+  pool,
+  poolBackward,
   batchNorm,
   batchNormBackward,
-  affineSign,
-  squaredHinge,
-  squaredHingeBackward,
+  shiftNorm,
+  shiftNormBackward,
+  sgd,
   adam,
+  adaMax,
 };
 
 export function shaderOf<N extends KernelName>(call: Call & { readonly kernel: N }, traits: GpuTraits): Shader {

@@ -1,0 +1,88 @@
+// A training run between two steps, as plain data and as bytes: a run that continues from it ends as if it had never
+// stopped, bit for bit on the same device.
+//
+// File: "BLTC", u32 version, u32 header bytes, header (JSON: everything but the arrays, and their names and lengths), then
+// the arrays' bytes in that order, little-endian, and a CRC-32 of all before it.
+import { DataError } from '../errors.js';
+
+export interface Checkpoint {
+  /** What has to be the same for the run to go on; compared as it is. */
+  readonly run: Readonly<Record<string, string | number>>;
+  /** The epoch that is under way, 1 .. epochs, and the steps of it that are done. */
+  readonly epoch: number;
+  readonly step: number;
+  /** State of the generator behind the epoch's shuffle. */
+  readonly random: readonly number[];
+  readonly validationAccuracies: readonly number[];
+  /** The epoch's order of the samples. */
+  readonly order: Uint32Array;
+  /** Parameters, statistics and optimizer state, by label. */
+  readonly tensors: Readonly<Record<string, Float32Array>>;
+}
+
+const MAGIC = 0x43544c42;
+const VERSION = 1;
+const PREFIX_BYTES = 12;
+
+interface Header extends Omit<Checkpoint, 'order' | 'tensors'> {
+  readonly order: number;
+  readonly tensors: readonly (readonly [string, number])[];
+}
+
+export function encodeCheckpoint({ order, tensors, ...rest }: Checkpoint): Uint8Array {
+  const entries = Object.entries(tensors);
+  const header: Header = { ...rest, order: order.length, tensors: entries.map(([name, data]) => [name, data.length]) };
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const arrays = [order, ...entries.map(([, data]) => data)];
+  const size = PREFIX_BYTES + text.length + arrays.reduce((sum, data) => sum + data.byteLength, 0) + 4;
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  [MAGIC, VERSION, text.length].forEach((word, i) => view.setUint32(4 * i, word, true));
+  bytes.set(text, PREFIX_BYTES);
+  let at = PREFIX_BYTES + text.length;
+  for (const data of arrays) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  view.setUint32(at, crc32(bytes.subarray(0, at)), true);
+  return bytes;
+}
+
+/** @throws DataError if the bytes are no whole checkpoint; `name` stands for the file */
+export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = bytes.length - 4;
+  if (end < PREFIX_BYTES || view.getUint32(0, true) !== MAGIC) {
+    throw new DataError(`"${name}" expected a checkpoint of bitlane train, got another file of ${bytes.length} bytes`);
+  }
+  const version = view.getUint32(4, true);
+  if (version !== VERSION) throw new DataError(`"${name}" expected checkpoint version ${VERSION}, got ${version}`);
+  const [expected, sum] = [view.getUint32(end, true), crc32(bytes.subarray(0, end))];
+  if (expected !== sum) throw new DataError(`"${name}" expected checksum ${expected}, got ${sum}: the file is damaged`);
+  const headerEnd = PREFIX_BYTES + view.getUint32(8, true);
+  const text = new TextDecoder().decode(bytes.subarray(PREFIX_BYTES, headerEnd));
+  const { order, tensors, ...rest } = JSON.parse(text) as Header;
+  let at = headerEnd;
+  const take = (length: number): ArrayBuffer => {
+    // A copy: the arrays need an alignment that their place in the file may not have.
+    const part = new Uint8Array(bytes.subarray(at, at + 4 * length)).buffer;
+    at += 4 * length;
+    return part;
+  };
+  const first = new Uint32Array(take(order));
+  const read = tensors.map(([label, length]) => [label, new Float32Array(take(length))] as const);
+  return { ...rest, order: first, tensors: Object.fromEntries(read) };
+}
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let word = byte;
+  for (let bit = 0; bit < 8; bit++) word = word & 1 ? (word >>> 1) ^ 0xedb88320 : word >>> 1;
+  return word;
+});
+
+/** CRC-32 (ISO 3309), as gzip has it. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}

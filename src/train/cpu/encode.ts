@@ -1,0 +1,367 @@
+// Calls to the records that assembly/train walks through (layout: assembly/train/record.ts). A kernel may take several
+// records, one after another; all threads have finished one before the next begins. Task sizes here and there must agree.
+import {
+  ADA_MAX_VARIANTS,
+  GRADIENT_SCHEMES,
+  STATISTICS,
+  type Call,
+  type KernelName,
+  type KernelParams,
+  type PatchParams,
+} from '../kernels.js';
+import { MAPS } from '../maps.js';
+import type { Tensor } from '../tensor.js';
+
+/** One record, before it is written to memory. */
+export interface CpuRecord {
+  readonly kernel: Opcode;
+  readonly tasks: number;
+  /** Addresses, sizes and flags. */
+  readonly ints: readonly number[];
+  readonly floats?: readonly number[];
+  /** Bytes of its own that each thread needs meanwhile. */
+  readonly scratch?: number;
+}
+
+/** Kernels of assembly/train/index.ts in the order of its switch. */
+const OPCODES = [
+  'packColumns',
+  'matmul',
+  'packSigns',
+  'matmulSigns',
+  'gatherBytes',
+  'map',
+  'mapBackward',
+  'affineSign',
+  'batchNorm',
+  'batchNormBackward',
+  'squaredHinge',
+  'squaredHingeBackward',
+  'adam',
+  'im2col',
+  'col2im',
+  'pool',
+  'poolBackward',
+  'shiftNorm',
+  'shiftNormBackward',
+  'scale',
+  'dropout',
+  'stochasticSign',
+  'addBias',
+  'sumRows',
+  'slice',
+  'sliceBackward',
+  'crossEntropyRows',
+  'crossEntropyBackward',
+  'distillationRows',
+  'distillationBackward',
+  'meanLoss',
+  'squaredDistance',
+  'squaredDistanceBackward',
+  'adaMax',
+  'sgd',
+  'embedding',
+  'embeddingBackward',
+  'lstmCell',
+  'lstmCellBackward',
+  'gruCell',
+  'gruCellBackward',
+  'rowStatistic',
+  'scaledSign',
+  'scaledSignBackward',
+  'tanhWeights',
+  'tanhWeightsBackward',
+  'quantizeGradient',
+  'householderPlan',
+  'householder',
+] as const;
+type Opcode = (typeof OPCODES)[number];
+
+/** What encoding needs to know about the program and its memory. */
+export interface EncodeContext {
+  readonly address: (t: Tensor) => number;
+  /** The address of at least `bytes` that all threads share during the records of one call. */
+  readonly workspace: (bytes: number) => number;
+  /** Whether a tensor holds -1 and +1 only, when the call runs. */
+  readonly isSigns: (t: Tensor) => boolean;
+}
+
+const WORDS = 24;
+export const RECORD_BYTES = WORDS * 4;
+const FIRST_INT = 2;
+const FIRST_FLOAT = 16;
+
+/** Elements, columns and rows of a task. */
+const CHUNK = 8192;
+const NORM_COLUMNS = 16;
+const MATMUL_ROWS = 4;
+const MATMUL_COLUMNS = 8;
+/** signs.ts: rows of a task, k of a block, bytes of a block's tables, of a sum's rows. */
+const SIGN_ROWS = 16;
+const SIGN_BLOCK = 40;
+const SIGN_TABLES = 8 * 32 * 64;
+const SIGN_ENTRY = 64;
+/** Fewer columns than this do not pay for the tables. */
+const SIGN_LEAST_COLUMNS = 64;
+const SIGN_MOST_COLUMNS = 512;
+
+const chunks = (size: number): number => Math.ceil(size / CHUNK);
+const flag = (on: boolean): number => (on ? 1 : 0);
+
+type Encoder<N extends KernelName> = (
+  params: KernelParams[N],
+  tensors: readonly Tensor[],
+  context: EncodeContext,
+) => CpuRecord[];
+
+const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
+  gatherBytes({ rows, features }, tensors, { address }) {
+    return [{ kernel: 'gatherBytes', tasks: rows, ints: [...tensors.map(address), rows, features] }];
+  },
+  matmul(params, tensors, context) {
+    const signs = context.isSigns(tensors[1]) && params.n >= SIGN_LEAST_COLUMNS;
+    return signs ? matmulSigns(params, tensors, context) : matmul(params, tensors, context);
+  },
+  map({ op, a, b, size, alpha }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, MAPS.indexOf(op)];
+    return [{ kernel: 'map', tasks: chunks(size), ints, floats: [a, b, alpha] }];
+  },
+  mapBackward({ op, a, b, size, factor, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, MAPS.indexOf(op), flag(accumulate)];
+    return [{ kernel: 'mapBackward', tasks: chunks(size), ints, floats: [a, b, factor] }];
+  },
+  batchNorm({ rows, channels, epsilon, momentum }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels];
+    const tasks = Math.ceil(channels / NORM_COLUMNS);
+    return [{ kernel: 'batchNorm', tasks, ints, floats: [epsilon, momentum] }];
+  },
+  batchNormBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, ...accumulate.map(flag)];
+    return [{ kernel: 'batchNormBackward', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  affineSign({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'affineSign', tasks: rows, ints: [...tensors.map(address), rows, channels] }];
+  },
+  squaredHinge({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'squaredHinge', tasks: 1, ints: [...tensors.map(address), rows, channels] }];
+  },
+  squaredHingeBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'squaredHingeBackward', tasks: rows, ints }];
+  },
+  adam({ size, beta1, beta2, epsilon, stepScale, clip }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(clip !== null)];
+    const floats = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip ?? 0];
+    return [{ kernel: 'adam', tasks: chunks(size), ints, floats }];
+  },
+  sgd({ size, momentum, decay, stepScale, clip }, tensors, { address }) {
+    // A place is left free so that the flag stands where the other optimizers have it.
+    const ints = [...tensors.map(address), size, 0, flag(clip !== null)];
+    return [{ kernel: 'sgd', tasks: chunks(size), ints, floats: [momentum, decay, stepScale, clip ?? 0] }];
+  },
+  adaMax({ size, variant, beta1, beta2, epsilon, stepScale, clip }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(clip !== null), ADA_MAX_VARIANTS.indexOf(variant)];
+    const floats = [beta1, 1 - beta1, beta2, epsilon, stepScale, clip ?? 0];
+    return [{ kernel: 'adaMax', tasks: chunks(size), ints, floats }];
+  },
+  rowStatistic({ rows, columns, statistic }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, STATISTICS.indexOf(statistic)];
+    return [{ kernel: 'rowStatistic', tasks: rows, ints }];
+  },
+  scaledSign({ rows, columns }, tensors, { address }) {
+    return [{ kernel: 'scaledSign', tasks: rows, ints: [...tensors.map(address), columns] }];
+  },
+  scaledSignBackward({ rows, columns, masked, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, flag(masked), flag(accumulate)];
+    return [{ kernel: 'scaledSignBackward', tasks: rows, ints }];
+  },
+  tanhWeights({ size, steps }, tensors, { address }) {
+    return [{ kernel: 'tanhWeights', tasks: chunks(size), ints: [...tensors.map(address), size], floats: [steps] }];
+  },
+  tanhWeightsBackward({ size, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(accumulate)];
+    return [{ kernel: 'tanhWeightsBackward', tasks: chunks(size), ints }];
+  },
+  quantizeGradient({ rows, columns, scheme, steps, whole, stream }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, GRADIENT_SCHEMES.indexOf(scheme), flag(whole), stream];
+    return [{ kernel: 'quantizeGradient', tasks: rows, ints, floats: [steps] }];
+  },
+  householderPlan({ rows }, tensors, { address, workspace }) {
+    const ints = [...tensors.map(address), workspace(rows * 4), rows];
+    return [{ kernel: 'householderPlan', tasks: 1, ints }];
+  },
+  householder({ rows, columns, inverse }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, columns, flag(inverse)];
+    return [{ kernel: 'householder', tasks: rows, ints }];
+  },
+  scale({ size, factor, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(accumulate)];
+    return [{ kernel: 'scale', tasks: chunks(size), ints, floats: [factor] }];
+  },
+  addBias({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'addBias', tasks: rows, ints: [...tensors.map(address), channels] }];
+  },
+  sumRows({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'sumRows', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  slice({ rows, columns, from, width }, tensors, { address }) {
+    return [{ kernel: 'slice', tasks: rows, ints: [...tensors.map(address), columns, from, width] }];
+  },
+  sliceBackward({ rows, columns, from, width, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), columns, from, width, flag(accumulate)];
+    return [{ kernel: 'sliceBackward', tasks: rows, ints }];
+  },
+  dropout({ size, rate, stream, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, stream, flag(accumulate)];
+    return [{ kernel: 'dropout', tasks: chunks(size), ints, floats: [rate] }];
+  },
+  stochasticSign({ size, stream }, tensors, { address }) {
+    return [{ kernel: 'stochasticSign', tasks: chunks(size), ints: [...tensors.map(address), size, stream] }];
+  },
+  im2col(params, tensors, { address }) {
+    const ints = [...tensors.map(address), ...patchInts(params)];
+    return [{ kernel: 'im2col', tasks: params.images * params.outHeight, ints }];
+  },
+  col2im(params, tensors, { address }) {
+    const ints = [...tensors.map(address), ...patchInts(params), flag(params.accumulate)];
+    return [{ kernel: 'col2im', tasks: params.images * params.height, ints }];
+  },
+  pool({ images, height, width, channels, size, average }, tensors, { address }) {
+    const ints = [...tensors.map(address), height, width, channels, size, flag(average)];
+    return [{ kernel: 'pool', tasks: images * Math.floor(height / size), ints }];
+  },
+  poolBackward({ images, height, width, channels, size, average, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), height, width, channels, size, flag(average), flag(accumulate)];
+    return [{ kernel: 'poolBackward', tasks: images * height, ints }];
+  },
+  shiftNorm({ rows, channels, epsilon, momentum }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels];
+    const tasks = Math.ceil(channels / NORM_COLUMNS);
+    return [{ kernel: 'shiftNorm', tasks, ints, floats: [epsilon, momentum] }];
+  },
+  shiftNormBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, ...accumulate.map(flag)];
+    return [{ kernel: 'shiftNormBackward', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  embedding({ rows, columns }, tensors, { address }) {
+    return [{ kernel: 'embedding', tasks: rows, ints: [...tensors.map(address), columns] }];
+  },
+  embeddingBackward({ rows, columns, vocabulary, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, columns, flag(accumulate)];
+    return [{ kernel: 'embeddingBackward', tasks: vocabulary, ints }];
+  },
+  lstmCell({ rows, hidden }, tensors, { address }) {
+    return [{ kernel: 'lstmCell', tasks: rows, ints: [...tensors.map(address), hidden] }];
+  },
+  lstmCellBackward({ rows, hidden, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, ...accumulate.map(flag)];
+    return [{ kernel: 'lstmCellBackward', tasks: rows, ints }];
+  },
+  gruCell({ rows, hidden }, tensors, { address }) {
+    return [{ kernel: 'gruCell', tasks: rows, ints: [...tensors.map(address), hidden] }];
+  },
+  gruCellBackward({ rows, hidden, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, ...accumulate.map(flag)];
+    return [{ kernel: 'gruCellBackward', tasks: rows, ints }];
+  },
+  crossEntropyRows({ rows, channels }, tensors, { address }) {
+    return [{ kernel: 'crossEntropyRows', tasks: rows, ints: [...tensors.map(address), rows, channels] }];
+  },
+  crossEntropyBackward({ rows, channels, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'crossEntropyBackward', tasks: rows, ints }];
+  },
+  distillationRows({ rows, channels, temperature }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels];
+    return [{ kernel: 'distillationRows', tasks: rows, ints, floats: [temperature] }];
+  },
+  distillationBackward({ rows, channels, temperature, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
+    return [{ kernel: 'distillationBackward', tasks: rows, ints, floats: [temperature] }];
+  },
+  meanLoss({ rows }, tensors, { address }) {
+    return [{ kernel: 'meanLoss', tasks: 1, ints: [...tensors.map(address), rows] }];
+  },
+  squaredDistance({ size }, tensors, { address }) {
+    return [{ kernel: 'squaredDistance', tasks: 1, ints: [...tensors.map(address), size] }];
+  },
+  squaredDistanceBackward({ size, accumulate }, tensors, { address }) {
+    return [{ kernel: 'squaredDistanceBackward', tasks: 1, ints: [...tensors.map(address), size, flag(accumulate)] }];
+  },
+};
+
+function patchInts(params: PatchParams): number[] {
+  const { height, width, channels, kernel, stride, padding, outHeight, outWidth } = params;
+  return [height, width, channels, kernel, stride, padding, outHeight, outWidth];
+}
+
+function matmul(
+  { m, n, k, transposeA, transposeB, accumulate }: KernelParams['matmul'],
+  tensors: readonly Tensor[],
+  { address, workspace }: EncodeContext,
+): CpuRecord[] {
+  const [a, b, c] = tensors.map(address) as [number, number, number];
+  const panels = Math.ceil(n / MATMUL_COLUMNS);
+  const packed = workspace(panels * MATMUL_COLUMNS * k * 4);
+  return [
+    { kernel: 'packColumns', tasks: panels, ints: [b, packed, k, n, flag(transposeB)] },
+    {
+      kernel: 'matmul',
+      tasks: Math.ceil(m / MATMUL_ROWS),
+      ints: [a, packed, c, m, n, k, flag(transposeA), flag(accumulate)],
+      scratch: MATMUL_ROWS * k * 4,
+    },
+  ];
+}
+
+function matmulSigns(
+  { m, n, k, transposeA, transposeB, accumulate }: KernelParams['matmul'],
+  tensors: readonly Tensor[],
+  { address, workspace }: EncodeContext,
+): CpuRecord[] {
+  const [a, b, c] = tensors.map(address) as [number, number, number];
+  const blocks = Math.ceil(k / SIGN_BLOCK);
+  const offsets = workspace(blocks * n * 16);
+  const down = Math.ceil(m / SIGN_ROWS);
+  // Enough tasks to share out; every share builds the tables anew.
+  const half = Math.max(SIGN_LEAST_COLUMNS, Math.ceil(n / 8) * 4);
+  const share = Math.min(SIGN_MOST_COLUMNS, down < 8 ? half : n);
+  const across = Math.ceil(n / share);
+  return [
+    { kernel: 'packSigns', tasks: blocks, ints: [b, offsets, k, n, flag(transposeB)] },
+    {
+      kernel: 'matmulSigns',
+      tasks: down * across,
+      ints: [a, offsets, c, m, n, k, flag(transposeA), flag(accumulate), share, across],
+      // Transposing reads up to three columns past the last one.
+      scratch: SIGN_TABLES + (share + 3) * SIGN_ENTRY,
+    },
+  ];
+}
+
+/** The records of a call. */
+export function encode<N extends KernelName>(
+  call: Call & { readonly kernel: N },
+  context: EncodeContext,
+): readonly CpuRecord[] {
+  return ENCODERS[call.kernel](call.params as KernelParams[N], call.tensors, context);
+}
+
+/** The tensor that a call fills with -1 and +1 only, if it does. */
+export function signsOf(call: Call): Tensor | undefined {
+  if (call.kernel === 'affineSign' || call.kernel === 'stochasticSign') return call.tensors[2];
+  const binary = call.kernel === 'map' && (call.params.op === 'sign' || call.params.op === 'approximateSign');
+  return binary && call.params.alpha === 1 ? call.tensors[1] : undefined;
+}
+
+/** Writes records to RECORD_BYTES each at the start of both views of one memory. */
+export function writeRecords(records: readonly CpuRecord[], ints: Uint32Array, floats: Float32Array): void {
+  records.forEach((record, i) => {
+    const word = i * WORDS;
+    ints[word] = OPCODES.indexOf(record.kernel);
+    ints[word + 1] = record.tasks;
+    ints.set(record.ints, word + FIRST_INT);
+    floats.set(record.floats ?? [], word + FIRST_FLOAT);
+  });
+}

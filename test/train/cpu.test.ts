@@ -1,0 +1,75 @@
+// The CPU backend: the kernels on one thread, training on two.
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/numerics/random.js';
+import { CpuBackend } from '../../src/train/cpu/backend.js';
+import type { Call } from '../../src/train/kernels.js';
+import { SIGN } from '../../src/train/maps.js';
+import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { kernelTests } from './kernels.js';
+import { trainingTests } from './training.js';
+
+const test = suite('train/cpu');
+const wasm = readFileSync('dist/train.simd.wasm');
+
+kernelTests(test, { 'one thread': () => CpuBackend.create({ threads: 1, wasm }) });
+
+const two = await CpuBackend.create({ threads: 2, wasm });
+trainingTests(test, () => two);
+
+test('products with signs are exact for integers and close for others, whatever the shape and the threads', async () => {
+  const random = new Random(4);
+  for (const [m, n, k] of [
+    [1, 64, 1],
+    [17, 67, 41],
+    [100, 130, 83],
+    [130, 601, 40],
+  ] as const) {
+    for (const [transposeA, transposeB] of [
+      [false, true],
+      [false, false],
+      [true, false],
+    ] as const) {
+      const accumulate = m % 2 === 1;
+      const [a, s, w, c, d] = [
+        tensor('a', [m, k]),
+        tensor('s', [k, n]),
+        tensor('w', [k, n]),
+        tensor('c', [m, n]),
+        tensor('d', [m, n]),
+      ];
+      const product = (right: Tensor, out: Tensor): Call => {
+        return { kernel: 'matmul', params: { m, n, k, transposeA, transposeB, accumulate }, tensors: [a, right, out] };
+      };
+      const signs: Call = { kernel: 'map', params: { ...SIGN, size: w.size, alpha: 1 }, tensors: [w, s] };
+      const integers = m === 17;
+      const left = Float32Array.from({ length: a.size }, () =>
+        integers ? 2 * random.below(256) - 255 : random.uniform(-1, 1),
+      );
+      const latent = Float32Array.from({ length: w.size }, () => random.uniform(-1, 1));
+      const results: Float32Array[] = [];
+      for (const backend of [await CpuBackend.create({ threads: 1, wasm }), two]) {
+        backend.write(a, left);
+        backend.write(w, latent);
+        // Compiled apart, the product does not know that its operand holds signs: the plain path.
+        (await backend.compile([signs, product(s, c)])).run();
+        (await backend.compile([product(s, d)])).run();
+        results.push(await backend.read(c));
+        const plain = await backend.read(d);
+        const largest = results[0].reduce((max, value, i) => Math.max(max, Math.abs(value - plain[i])), 0);
+        assert.ok(largest <= (integers ? 0 : 1e-5), `${m} x ${n} x ${k}: ${largest}`);
+      }
+      assert.equal(results[1], results[0]);
+    }
+  }
+});
+
+test('a backend of no threads is refused', async () => {
+  const error: unknown = await CpuBackend.create({ threads: 0, wasm }).catch((reason: unknown) => reason);
+  assert.instance(error, RangeError);
+  assert.match((error as RangeError).message, /"threads" expected an integer >= 1, got 0/);
+});
+
+test.after(() => two.dispose());
+test.run();
