@@ -30,7 +30,7 @@ export class AnyParams {
   dilationX: i32;
   padTop: i32;
   padLeft: i32;
-  /** v outside the map; 0 for float32. */
+  /** v outside the map. */
   padValue: i32;
   groups: i32;
   n: i32;
@@ -94,8 +94,8 @@ function gather(p: AnyParams, map: usize, y: i32, x: i32, pixelBytes: usize, byt
     for (let kx = 0; kx < p.kernelWidth; kx++) {
       const ix = tap(p.transposed, x, kx * p.dilationX - p.padLeft, p.strideX, p.width);
       if ((iy | ix) >= 0) memory.copy(to, map + (<usize>iy * p.width + ix) * pixelBytes, bytes);
-      else if (p.padValue) for (let i: usize = 0; i < bytes; i += 2) store<i16>(to + i, <i16>p.padValue);
-      else memory.fill(to, 0, bytes);
+      else if (p.float) for (let i: usize = 0; i < bytes; i += 4) store<f32>(to + i, <f32>p.padValue);
+      else for (let i: usize = 0; i < bytes; i += 2) store<i16>(to + i, <i16>p.padValue);
       to += bytes;
     }
   }

@@ -113,6 +113,15 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
 function affine(p: FinishParams, row: usize): void {
   const low = reinterpret<f32>(p.low);
   const high = reinterpret<f32>(p.high);
+  if (ASC_FEATURE_SIMD) {
+    for (let i: usize = 0; i < <usize>p.n << 2; i += 16) {
+      const a = v128.load(row + i);
+      let y = f32x4.mul(p.float ? a : f32x4.convert_i32x4_s(a), v128.load(p.first + i));
+      if (p.second) y = f32x4.add(y, v128.load(p.second + i));
+      v128.store(row + i, f32x4.pmin(f32x4.pmax(y, f32x4.splat(low)), f32x4.splat(high)));
+    }
+    return;
+  }
   for (let i: usize = 0; i < <usize>p.n << 2; i += 4) {
     const a = p.float ? load<f32>(row + i) : <f32>load<i32>(row + i);
     let y = a * load<f32>(p.first + i);

@@ -8,12 +8,12 @@ export const ROWS_FINISH: i32 = 1;
 export const ROWS_CLAMP: i32 = 2;
 export const ROWS_CLAMP_FLOAT: i32 = 3;
 export const ROWS_RELU_FLOAT: i32 = 4;
-export const ROWS_FLOOR: i32 = 5;
-export const ROWS_SIGN_FLOAT: i32 = 6;
-export const ROWS_TO_FLOAT: i32 = 7;
-export const ROWS_FROM_FLOAT: i32 = 8;
-export const ROWS_ADD: i32 = 9;
-export const ROWS_ADD_FLOAT: i32 = 10;
+export const ROWS_ADD_FLOAT: i32 = 5;
+export const ROWS_FLOOR: i32 = 6;
+export const ROWS_SIGN_FLOAT: i32 = 7;
+export const ROWS_TO_FLOAT: i32 = 8;
+export const ROWS_FROM_FLOAT: i32 = 9;
+export const ROWS_ADD: i32 = 10;
 export const ROWS_SOFTMAX: i32 = 11;
 export const ROWS_ARG_MAX: i32 = 12;
 
@@ -80,6 +80,9 @@ function operate(p: RowsParams): void {
   const high = reinterpret<f32>(p.high);
   const scale = reinterpret<f32>(p.scale);
   const end = p.work + (<usize>p.count << 2);
+  if (ASC_FEATURE_SIMD) {
+    if (p.operation >= ROWS_CLAMP && p.operation <= ROWS_ADD_FLOAT) return clampRow(p, end);
+  }
   for (let at = p.work; at < end; at += 4) {
     const v = load<i32>(at);
     const x = load<f32>(at);
@@ -116,6 +119,23 @@ function operate(p: RowsParams): void {
         break;
     }
     store<f32>(at, y);
+  }
+}
+
+/** Clamps in SIMD, four numbers at a time: i32x4.max_s and min_s, or f32x4.pmax and pmin, which compare as the schema does. */
+function clampRow(p: RowsParams, end: usize): void {
+  const low = i32x4.splat(p.low);
+  const high = i32x4.splat(p.high);
+  for (let at = p.work; at < end; at += 16) {
+    let v = v128.load(at);
+    if (p.operation == ROWS_CLAMP) {
+      v = i32x4.min_s(i32x4.max_s(v, low), high);
+    } else {
+      if (p.operation == ROWS_ADD_FLOAT) v = f32x4.add(v, v128.load(at - p.work + p.other));
+      else if (p.operation == ROWS_RELU_FLOAT) v = f32x4.pmax(f32x4.splat(0), v);
+      v = f32x4.pmin(f32x4.pmax(v, low), high);
+    }
+    v128.store(at, v);
   }
 }
 

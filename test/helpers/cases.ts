@@ -106,7 +106,7 @@ export function randomTransform(
       };
     case 'floatAffine': {
       const clamp = [{}, { minimum: 0 }, { minimum: -1.5, maximum: 6 }][random(3)];
-      const multipliers = many(n, () => Math.fround((random(2001) - 1000) / 512));
+      const multipliers = random(3) ? many(n, () => Math.fround((random(2001) - 1000) / 512)) : 1;
       return { transform: floatAffine(multipliers, random(3) ? many(n, real) : undefined, clamp), type: float32 };
     }
     case 'shiftNorm':
@@ -164,7 +164,7 @@ const conv: Make = (g, random) => {
   const reach = [dilations[0] * (kh - 1) + 1, dilations[1] * (kw - 1) + 1];
   const shape = [reach[0] + random(5), reach[1] + random(5), groups * depth];
   const float = type.encoding === 'float32';
-  const value = float || random(3) ? 0 : valueOf(type, random);
+  const value = random(3) ? 0 : valueOf(float ? int8 : type, random);
   const padding = {
     ...{ top: random(reach[0]), left: random(reach[1]), bottom: random(reach[0]), right: random(reach[1]) },
     value,

@@ -269,4 +269,14 @@ test('GraphBuilder.build refuses what no single node shows', () => {
   assert.throws(() => new GraphBuilder('n').relu('r', x), /node "r" \(activate\) expected a tensor of this graph/);
 });
 
+test('GraphBuilder refuses numbers that the file would round', () => {
+  const g = new GraphBuilder('rounded');
+  const x = g.input('x', [2, 2, 2], int32);
+  const expected = /whole numbers that float32 holds, got 16777217/;
+  assert.throws(() => g.pad('pad', x, [0, 0, 0], [1, 0, 0], 2 ** 24 + 1), expected);
+  assert.throws(() => g.clip('clip', x, 0, 2 ** 24 + 1), expected);
+  assert.throws(() => g.add('add', x, x, { maximum: 2 ** 24 + 1 }), expected);
+  g.pad('even', x, [0, 0, 0], [1, 0, 0], 2 ** 24 + 2);
+});
+
 test.run();

@@ -37,7 +37,9 @@ export function planActivate(layout: Layout, node: NodeOf<'activate'>): void {
   const clip = { low: within(type, minimum), high: within(type, maximum) };
   const [operation, fields] = {
     sign: [float ? 'signFloat' : 'copy', {}] as const,
-    relu: [float ? 'reluFloat' : 'clamp', { low: 0, high: within(INT32, Infinity) }] as const,
+    relu: float
+      ? (['reluFloat', { low: 0, high: floatBits(Infinity) }] as const)
+      : (['clamp', { low: 0, high: within(INT32, Infinity) }] as const),
     clip: float
       ? (['clampFloat', { low: floatBits(minimum), high: floatBits(maximum) }] as const)
       : (['clamp', clip] as const),
