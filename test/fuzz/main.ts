@@ -15,7 +15,8 @@ const result = await fuzz(count, seed, from, (done, failures) => {
   console.error(`${done} of ${count}, ${failures} failures; goes on with --from ${done}`);
 });
 if (values.json) {
-  console.log(JSON.stringify(result));
+  const { failures: found, ...counts } = result;
+  console.log(JSON.stringify({ ...counts, failures: found.length, found }));
 } else {
   const { rejected, ran, failures, seconds } = result;
   for (const failure of failures) console.log(`case ${failure.case}, ${failure.model}: ${failure.error}`);
