@@ -48,7 +48,7 @@ const present = rivals.filter((entry) => entry !== undefined);
 
 // tfjs and onnxruntime are large modules that an engine optimizes while they run: without a warm-up of the whole of them,
 // the first works would be measured against their unoptimized code.
-const settings = options.quick ? { rounds: 7, warmMs: 60, roundMs: 1 } : { rounds: 25, warmMs: 400, roundMs: 5 };
+const settings = options.quick ? { rounds: 5, warmMs: 40, roundMs: 1 } : { rounds: 25, warmMs: 400, roundMs: 5 };
 const pattern = new RegExp(options.works);
 const works = WORKS.filter(({ name }) => pattern.test(name));
 const results = [];
@@ -58,7 +58,7 @@ const warm = WORKS.find(({ name }) => name === 'conv3x3-128@32');
 for (const entry of present) {
   if (!entry.takes(warm)) continue;
   const work = await entry.prepare(warm);
-  const until = performance.now() + (options.quick ? 1500 : 3000);
+  const until = performance.now() + (options.quick ? 1000 : 3000);
   while (performance.now() < until) await work();
 }
 for (const work of works) {

@@ -100,5 +100,10 @@ export function numbers(seed) {
   };
 }
 
-export const floats = (count, random, scale = 0.1) =>
-  Float32Array.from({ length: count }, () => (random() - 0.5) * scale);
+/** Random floats; beyond 65,536 they repeat, so that large networks are made in no time. */
+export function floats(count, random, scale = 0.1) {
+  const block = Float32Array.from({ length: Math.min(count, 65536) }, () => (random() - 0.5) * scale);
+  const all = new Float32Array(count);
+  for (let at = 0; at < count; at += block.length) all.set(block.subarray(0, Math.min(block.length, count - at)), at);
+  return all;
+}

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { fileURLToPath } from 'node:url';
+import { floats, numbers } from '../works.mjs';
 
 export const name = 'tfjs-f32';
 export const version = `tfjs-backend-wasm ${version_wasm}`;
@@ -15,7 +16,15 @@ export async function start() {
 
 /** @returns a function that runs the work once */
 export function prepare({ input, layers }) {
-  const random = (shape) => tf.randomNormal(shape, 0, 0.05);
+  const draw = numbers(6);
+  const random = (shape) =>
+    tf.tensor(
+      floats(
+        shape.reduce((a, b) => a * b, 1),
+        draw,
+      ),
+      shape,
+    );
   let [h, w, c] = input;
   const single = layers.length === 1;
   const steps = [];

@@ -212,8 +212,15 @@ export function weightPacking(
   } as const;
   const layout = layouts[encoding as keyof typeof layouts];
   const grouped = (layout === 'quads' || layout === 'lanes') && groups > 1;
-  const values = spec.encoding === 'binary' ? Array.from(spec.values, (v) => (v >= 0 ? 1 : -1)) : spec.values;
+  const values = spec.encoding === 'binary' ? signsOf(spec.values) : spec.values;
   return { packing: { shape: spec.shape, encoding, bits, layout, ...(grouped && { groups }) }, values };
+}
+
+/** -1 and +1; a loop, because networks have tens of millions of them. */
+function signsOf(values: ArrayLike<number>): Int8Array {
+  const out = new Int8Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[i] >= 0 ? 1 : -1;
+  return out;
 }
 
 /** @throws GraphError naming the first number that the type does not hold */
