@@ -19,7 +19,7 @@ export async function checkReadme({ folder, project }) {
   writeFileSync(join(project, 'seven.bin'), digits.subarray(7 * 784, 8 * 784));
   copyFileSync(join(ROOT, 'models/mnist-mlp.qnn'), join(project, 'mnist-mlp.qnn'));
   const { default: fixtures } = await import(join(project, 'fixtures.js'));
-  const scores = new Int32Array(new Uint8Array(Buffer.from(fixtures[0].outputs.scores, 'base64')).buffer, 7 * 40, 10);
+  const scores = new Int32Array(new Uint8Array(Buffer.from(fixtures[0].outputs[0][2], 'base64')).buffer, 7 * 40, 10);
   const failures = [];
   const notes = [];
   let passed = 0;

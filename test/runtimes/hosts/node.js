@@ -11,10 +11,10 @@ const kernels = (build) => readFile(fileURLToPath(import.meta.resolve(`bitlane/k
 const light = process.env.BITLANE_LIGHT === '1';
 const report = await runSuite({ api, fixtures, kernels, ...(light ? { light } : { pool }) });
 
-const [{ model, input, outputs }] = fixtures;
+const [{ model, inputs, outputs }] = fixtures;
 const bytes = (text) => Uint8Array.from(Buffer.from(text, 'base64'));
-const { scores } = (await inline.load(bytes(model), { batch: 10 })).run(bytes(input));
-if (Buffer.from(scores.buffer).toString('base64') !== outputs.scores) {
+const { scores } = (await inline.load(bytes(model), { batch: 10 })).run(bytes(inputs[0][2]));
+if (Buffer.from(scores.buffer).toString('base64') !== outputs[0][2]) {
   report.failed++;
   report.failures.push('bitlane/inline differs from the reference');
 } else report.passed++;
