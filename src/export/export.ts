@@ -27,6 +27,11 @@ export function exportNetwork(network: TrainedNetwork): Graph {
   let width = elements(network.inputShape);
   network.layers.forEach((layer, i) => {
     const last = i === network.layers.length - 1;
+    if (layer.kind !== 'dense') {
+      throw new ExportError(
+        `layer "${layer.name}" expected a dense layer, got ${layer.kind}: it has no exported form yet`,
+      );
+    }
     checkLayer(layer, width, last);
     const { name, outputs } = layer;
     const affine = foldBatchNorm(layer.norm);

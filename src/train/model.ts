@@ -1,11 +1,22 @@
 // A network from its description to tapes: the latent weights and statistics as tensors, the training pass with batch
 // statistics and straight-through estimators, and the evaluation pass with folded batch normalization, which computes
 // what the exported network will. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with the signs of
-// the weights, batch normalization, sign; the last layer keeps its normalized sums as scores.
+// the weights, max pooling behind convolutions, batch normalization, sign; the last layer keeps its normalized sums as scores.
 import { foldBatchNorm, type Affine, type BatchNorm } from '../numerics/batchnorm.js';
 import type { Random } from '../numerics/random.js';
 import type { Backend } from './kernels.js';
-import { affineSign, batchNorm, BATCH_NORM_EPSILON, dense, sign, type BatchNormTensors } from './layers.js';
+import {
+  affineSign,
+  batchNorm,
+  BATCH_NORM_EPSILON,
+  conv2d,
+  dense,
+  outputSide,
+  pool,
+  reshape,
+  sign,
+  type BatchNormTensors,
+} from './layers.js';
 import type { TrainedLayer } from './network.js';
 import type { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
@@ -19,7 +30,21 @@ export interface DenseSpec {
   readonly activation: 'sign' | 'none';
 }
 
-export type LayerSpec = DenseSpec;
+/** A convolution of stride 1 with binary weights, max pooling, batch normalization and sign. */
+export interface ConvSpec {
+  readonly kind: 'conv2d';
+  readonly name: string;
+  readonly outputs: number;
+  /** Side of the square kernel. */
+  readonly kernel: number;
+  /** Zeros around the image. */
+  readonly padding: number;
+  /** Side of the pooling windows; 1 for none. */
+  readonly pool: number;
+  readonly activation: 'sign';
+}
+
+export type LayerSpec = DenseSpec | ConvSpec;
 
 /**
  * How latent weights start: uniform in (-1, 1) as in BNN's code, or in (-g, g), g = sqrt(6/(I+O)) (Glorot, Bengio
@@ -28,8 +53,12 @@ export type LayerSpec = DenseSpec;
 export type WeightInit = 'uniform' | 'glorot';
 
 interface Layer {
-  readonly spec: DenseSpec;
+  readonly spec: LayerSpec;
+  /** Shape of a sample before the layer: [features] or [height, width, channels]. */
+  readonly inputShape: readonly number[];
+  /** Inputs of one sum, and how often a weight's input and output occur: fan-in and fan-out of Glorot's coefficient. */
   readonly inputs: number;
+  readonly fan: readonly [number, number];
   readonly weights: Tensor;
   readonly norm: BatchNormTensors;
   /** Folded normalization for evaluation, (2, C): scale, then shift. */
@@ -48,15 +77,20 @@ export class Model {
   readonly parameters: readonly Parameter[];
   readonly #layers: readonly Layer[];
 
-  /** `inputs` is the number of features of a sample. */
-  constructor(inputs: number, specs: readonly LayerSpec[]) {
-    let features = inputs;
+  /** `inputShape` is that of a sample: [features] or [height, width, channels]. */
+  constructor(inputShape: readonly number[], specs: readonly LayerSpec[]) {
+    let shape = inputShape;
     this.#layers = specs.map((spec) => {
       const { name, outputs } = spec;
+      const next = outputShape(spec, shape);
+      const window = spec.kind === 'conv2d' ? spec.kernel ** 2 : 1;
+      const inputs = spec.kind === 'conv2d' ? window * shape[2] : product(shape);
       const layer: Layer = {
         spec,
-        inputs: features,
-        weights: tensor(`${name} weights`, [outputs, features]),
+        inputShape: shape,
+        inputs,
+        fan: [inputs, window * outputs],
+        weights: tensor(`${name} weights`, [outputs, inputs]),
         norm: {
           gamma: tensor(`${name} gamma`, [outputs]),
           beta: tensor(`${name} beta`, [outputs]),
@@ -64,11 +98,11 @@ export class Model {
         },
         affine: tensor(`${name} affine`, [2, outputs]),
       };
-      features = outputs;
+      shape = next;
       return layer;
     });
-    this.parameters = this.#layers.flatMap(({ spec, inputs, weights, norm }) => [
-      { tensor: weights, fan: [inputs, spec.outputs] as const },
+    this.parameters = this.#layers.flatMap(({ fan, weights, norm }) => [
+      { tensor: weights, fan },
       { tensor: norm.gamma, fan: null },
       { tensor: norm.beta, fan: null },
     ]);
@@ -91,8 +125,8 @@ export class Model {
 
   /** Writes the first values: random weights, gamma 1, beta 0, running mean 0 and variance 1. */
   initialize(backend: Backend, random: Random, init: WeightInit): void {
-    for (const { spec, inputs, weights, norm } of this.#layers) {
-      const limit = init === 'glorot' ? Math.sqrt(6 / (inputs + spec.outputs)) : 1;
+    for (const { spec, fan, weights, norm } of this.#layers) {
+      const limit = init === 'glorot' ? Math.sqrt(6 / (fan[0] + fan[1])) : 1;
       backend.write(
         weights,
         Float32Array.from({ length: weights.size }, () => random.uniform(-limit, limit)),
@@ -107,8 +141,9 @@ export class Model {
   trainingPass(tape: Tape, x: Tensor): Tensor {
     for (const { tensor: parameter } of this.parameters) tape.watch(parameter);
     let activations = x;
-    for (const { spec, weights, norm } of this.#layers) {
-      const sums = dense(tape, activations, sign(tape, weights, `${spec.name} signs`), `${spec.name} sums`);
+    for (const layer of this.#layers) {
+      const { spec, norm } = layer;
+      const sums = sumsOf(tape, activations, layer);
       const normed = batchNorm(tape, sums, norm, `${spec.name} norm`);
       activations = spec.activation === 'sign' ? sign(tape, normed, `${spec.name} bits`) : normed;
     }
@@ -118,8 +153,9 @@ export class Model {
   /** Records the evaluation pass on x (B, I); returns the last layer's sums (B, classes), exact integers. */
   evaluationPass(tape: Tape, x: Tensor): Tensor {
     let activations = x;
-    for (const { spec, weights, affine } of this.#layers) {
-      const sums = dense(tape, activations, sign(tape, weights, `${spec.name} signs`), `${spec.name} sums`);
+    for (const layer of this.#layers) {
+      const { spec, affine } = layer;
+      const sums = sumsOf(tape, activations, layer);
       activations = spec.activation === 'sign' ? affineSign(tape, sums, affine, `${spec.name} bits`) : sums;
     }
     return activations;
@@ -138,20 +174,55 @@ export class Model {
   /** Reads the trained layers back. */
   async read(backend: Backend): Promise<TrainedLayer[]> {
     const layers: TrainedLayer[] = [];
-    for (const { spec, inputs, weights, norm } of this.#layers) {
-      layers.push({
-        kind: 'dense',
-        name: spec.name,
-        inputs,
-        outputs: spec.outputs,
-        weights: await backend.read(weights),
-        weightQuantizer: 'sign',
-        norm: await readNorm(backend, norm),
-        activation: spec.activation,
-      });
+    for (const { spec, inputShape, inputs, weights, norm } of this.#layers) {
+      const { name, outputs } = spec;
+      const read = { weights: await backend.read(weights), norm: await readNorm(backend, norm) };
+      const common = { name, outputs, weightQuantizer: 'sign', ...read } as const;
+      if (spec.kind === 'dense') layers.push({ ...common, kind: 'dense', inputs, activation: spec.activation });
+      else {
+        const { kernel, padding, pool, activation } = spec;
+        const shape = inputShape as [number, number, number];
+        layers.push({ ...common, kind: 'conv2d', inputShape: shape, kernel, padding, pool, activation });
+      }
     }
     return layers;
   }
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((result, dimension) => result * dimension, 1);
+}
+
+/** Shape of a sample behind a layer. */
+function outputShape(spec: LayerSpec, shape: readonly number[]): readonly number[] {
+  if (spec.kind === 'dense') return [spec.outputs];
+  if (shape.length !== 3) {
+    throw new RangeError(`conv2d "${spec.name}" expected height, width and channels, got [${shape.join(', ')}]`);
+  }
+  const side = (length: number): number => Math.floor(outputSide(length, spec.kernel, 1, spec.padding) / spec.pool);
+  return [side(shape[0]), side(shape[1]), spec.outputs];
+}
+
+/** Products of a layer's inputs with the signs of its weights, pooled: (B, O), or (B * H * W, O) of a convolution. */
+function sumsOf(tape: Tape, x: Tensor, { spec, inputShape, weights }: Layer): Tensor {
+  const { name } = spec;
+  const signs = sign(tape, weights, `${name} signs`);
+  const samples = x.size / product(inputShape);
+  const flat = [samples, product(inputShape)];
+  if (spec.kind === 'dense') {
+    const rows = x.shape[0] === samples ? x : reshape(tape, x, flat, `${name} inputs`);
+    return dense(tape, rows, signs, `${name} sums`);
+  }
+  const { kernel, padding } = spec;
+  const [height, width, channels] = inputShape as [number, number, number];
+  const pixels = samples * height * width;
+  const image = x.shape[0] === pixels ? x : reshape(tape, x, [pixels, channels], `${name} inputs`);
+  const shape = { images: samples, height, width, channels };
+  const sums = conv2d(tape, image, signs, shape, { kernel, stride: 1, padding }, `${name} sums`);
+  if (spec.pool === 1) return sums;
+  const side = (length: number): number => outputSide(length, kernel, 1, padding);
+  const out = { images: samples, height: side(height), width: side(width), channels: spec.outputs };
+  return pool(tape, sums, out, { size: spec.pool }, `${name} pooled`);
 }
 
 async function readNorm(backend: Backend, norm: BatchNormTensors): Promise<BatchNorm> {

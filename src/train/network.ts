@@ -17,7 +17,27 @@ export interface TrainedDense {
   readonly activation: 'sign' | 'none';
 }
 
-export type TrainedLayer = TrainedDense;
+/** A convolution of stride 1 with max pooling, batch normalization and sign, in this order. */
+export interface TrainedConv {
+  readonly kind: 'conv2d';
+  readonly name: string;
+  /** Height, width and channels of the input. */
+  readonly inputShape: readonly [number, number, number];
+  readonly outputs: number;
+  /** Side of the square kernel. */
+  readonly kernel: number;
+  /** Pixels around the image; they count as 0, which is neither of the signs. */
+  readonly padding: number;
+  /** Side of the pooling windows, which do not overlap; 1 for none. */
+  readonly pool: number;
+  /** Latent weights in [-1, 1], (O, K, K, C) row-major. The network that was evaluated uses their signs. */
+  readonly weights: Float32Array;
+  readonly weightQuantizer: 'sign';
+  readonly norm: BatchNorm;
+  readonly activation: 'sign';
+}
+
+export type TrainedLayer = TrainedDense | TrainedConv;
 
 /** Who trained it, how, and what came out: written into the model file as it is. */
 export interface TrainingRecord {

@@ -115,7 +115,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   stopIfAborted(options.signal);
   const { backend, close } = await openBackend(options.device ?? 'auto');
   try {
-    const model = new Model(features, recipe.layers(data.classes.length));
+    const model = new Model(data.inputShape, recipe.layers(data.classes.length));
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
     const evaluator = await Evaluator.create(backend, model, features);

@@ -95,7 +95,7 @@ const network: TrainedNetwork = {
 /** The float network, straight from its definition. */
 function evaluateFloat(bytes: Uint8Array): number[] {
   let values = Array.from(bytes, (p) => 2 * p - 255);
-  for (const { inputs, outputs, weights, norm, activation } of network.layers) {
+  for (const { inputs, outputs, weights, norm, activation } of network.layers as TrainedDense[]) {
     const { scale, shift } = foldBatchNorm(norm);
     values = Array.from({ length: outputs }, (_, o) => {
       let sum = 0;

@@ -65,6 +65,25 @@ test('products with signs are exact for integers and close for others, whatever 
   }
 });
 
+test('products along a whole batch of pixels are cut into slices and stay exact for integers', async () => {
+  const random = new Random(9);
+  const [m, n, k] = [5, 9, 70_001];
+  const [a, b, c] = [tensor('a', [k, m]), tensor('b', [k, n]), tensor('c', [m, n])];
+  const [left, right] = [a, b].map((t) => Float32Array.from({ length: t.size }, () => random.below(9) - 4)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const params = { m, n, k, transposeA: true, transposeB: false, accumulate: false };
+  two.write(a, left);
+  two.write(b, right);
+  (await two.compile([{ kernel: 'matmul', params, tensors: [a, b, c] }])).run();
+  const expected = new Float32Array(m * n);
+  for (let l = 0; l < k; l++) {
+    for (let i = 0; i < m * n; i++) expected[i] += left[l * m + Math.floor(i / n)] * right[l * n + (i % n)];
+  }
+  assert.equal(await two.read(c), expected);
+});
+
 test('a backend of no threads is refused', async () => {
   const error: unknown = await CpuBackend.create({ threads: 0, wasm }).catch((reason: unknown) => reason);
   assert.instance(error, RangeError);

@@ -304,11 +304,14 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
 
   test('a training pass of a whole binarized net has the gradients of the reference', async () => {
     const rows = 37;
-    const model = new Model(19, [
-      { kind: 'dense', name: 'hidden1', outputs: 33, activation: 'sign' },
-      { kind: 'dense', name: 'hidden2', outputs: 17, activation: 'sign' },
-      { kind: 'dense', name: 'scores', outputs: 4, activation: 'none' },
-    ]);
+    const model = new Model(
+      [19],
+      [
+        { kind: 'dense', name: 'hidden1', outputs: 33, activation: 'sign' },
+        { kind: 'dense', name: 'hidden2', outputs: 17, activation: 'sign' },
+        { kind: 'dense', name: 'scores', outputs: 4, activation: 'none' },
+      ],
+    );
     const tape = new Tape();
     const [x, labels] = [tensor('x', [rows, 19]), tensor('labels', [rows], 'u32')];
     const loss = squaredHinge(tape, model.trainingPass(tape, x), labels, tensor('totals', [2]));

@@ -1,7 +1,8 @@
 // What train() refuses before it looks for a device.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mnistMlp, train, type Dataset } from '../../src/train/index.js';
+import { cifar10Convnet, mnistCnn, mnistMlp, train, type Dataset } from '../../src/train/index.js';
+import { Model } from '../../src/train/model.js';
 
 const test = suite('train/trainer');
 
@@ -43,6 +44,20 @@ test('mnistMlp() is 512-512-classes unless told otherwise', () => {
       .layers(10)
       .map(({ activation }) => activation),
     ['sign', 'sign', 'none'],
+  );
+});
+
+test("cifar10Convnet() has the paper's 14,022,016 weights", () => {
+  const { parameters } = new Model([32, 32, 3], cifar10Convnet().layers(10));
+  const weights = parameters.filter(({ fan }) => fan !== null);
+  assert.is(
+    weights.reduce((sum, { tensor }) => sum + tensor.size, 0),
+    14_022_016,
+  );
+  assert.equal(weights[1].fan, [9 * 128, 9 * 128]);
+  assert.throws(
+    () => new Model([784], mnistCnn().layers(10)),
+    /"conv1" expected height, width and channels, got \[784\]/,
   );
 });
 

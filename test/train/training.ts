@@ -7,6 +7,7 @@ import { sign } from '../../src/numerics/bits.js';
 import { Random } from '../../src/numerics/random.js';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
 import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
+import type { TrainedConv, TrainedDense } from '../../src/train/network.js';
 import {
   train,
   type Recipe,
@@ -45,8 +46,9 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
   test('the trained network, computed from its plain data, answers every test sample as the trainer did', () => {
     const { network } = first;
     assert.equal(network.inputShape, DATA.inputShape);
+    const layers = network.layers as readonly TrainedDense[];
     assert.equal(
-      network.layers.map(({ inputs, outputs }) => [inputs, outputs]),
+      layers.map(({ inputs, outputs }) => [inputs, outputs]),
       [
         [25, 40],
         [40, 24],
@@ -57,7 +59,7 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     assert.is(network.record.testAccuracy, first.test.accuracy);
     for (let sample = 0; sample < DATA.test.count; sample++) {
       let values = Array.from(DATA.test.samples.subarray(sample * 25, (sample + 1) * 25), (p) => 2 * p - 255);
-      for (const { inputs, outputs, weights, norm, activation } of network.layers) {
+      for (const { inputs, outputs, weights, norm, activation } of layers) {
         assert.ok(weights.every((w) => Math.abs(w) <= 1));
         const { scale, shift } = foldBatchNorm(norm);
         values = Array.from({ length: outputs }, (_, o) => {
@@ -68,6 +70,36 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
       }
       assert.equal(values, [...first.test.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
       assert.is(values.indexOf(Math.max(...values)), first.test.predictions[sample]);
+    }
+  });
+
+  test('train() learns with convolutions, and their plain data answers as the trainer did', async () => {
+    const { network, test: answers } = await train(CONV_RECIPE, DATA, { device: open() });
+    assert.ok(answers.accuracy > 0.8, `test accuracy ${answers.accuracy}`);
+    const [conv, ...rest] = network.layers as readonly [TrainedConv, ...TrainedDense[]];
+    assert.equal(conv.inputShape, [5, 5, 1]);
+    assert.equal(
+      rest.map(({ inputs, outputs }) => [inputs, outputs]),
+      [
+        [32, 16],
+        [16, 3],
+      ],
+    );
+    for (let sample = 0; sample < 40; sample++) {
+      const bytes = DATA.test.samples.subarray(sample * 25, (sample + 1) * 25);
+      let values = convolve(
+        conv,
+        Array.from(bytes, (p) => 2 * p - 255),
+      );
+      for (const { inputs, outputs, weights, norm, activation } of rest) {
+        const { scale, shift } = foldBatchNorm(norm);
+        values = Array.from({ length: outputs }, (_, o) => {
+          const sum = values.reduce((total, v, i) => total + v * sign(weights[o * inputs + i]), 0);
+          const y = Math.fround(Math.fround(scale[o] * sum) + shift[o]);
+          return activation === 'sign' ? sign(y) : y;
+        });
+      }
+      assert.equal(values, [...answers.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
     }
   });
 
@@ -108,6 +140,33 @@ export async function rejects(promise: Promise<unknown>, expected: RegExp): Prom
   assert.match((error as TrainError).message, expected);
 }
 
+/** Signs behind a convolution, max pooling and normalization, from their definition. */
+function convolve({ inputShape, outputs, kernel, padding, pool, weights, norm }: TrainedConv, x: number[]): number[] {
+  const [height, width, channels] = inputShape;
+  const { scale, shift } = foldBatchNorm(norm);
+  const sumAt = (y: number, column: number, o: number) => {
+    let sum = 0;
+    for (let tap = 0; tap < kernel ** 2; tap++) {
+      const [row, at] = [y + Math.floor(tap / kernel) - padding, column + (tap % kernel) - padding];
+      if (row < 0 || row >= height || at < 0 || at >= width) continue;
+      for (let c = 0; c < channels; c++) {
+        sum += x[(row * width + at) * channels + c] * sign(weights[(o * kernel ** 2 + tap) * channels + c]);
+      }
+    }
+    return sum;
+  };
+  const side = (length: number) => Math.floor((length + 2 * padding - kernel + 1) / pool);
+  const [down, across] = [side(height), side(width)];
+  return Array.from({ length: down * across * outputs }, (_, i) => {
+    const [o, place] = [i % outputs, Math.floor(i / outputs)];
+    const [top, left] = [Math.floor(place / across) * pool, (place % across) * pool];
+    const window = Array.from({ length: pool ** 2 }, (__, k) =>
+      sumAt(top + Math.floor(k / pool), left + (k % pool), o),
+    );
+    return sign(Math.fround(Math.fround(scale[o] * Math.max(...window)) + shift[o]));
+  });
+}
+
 /** Samples of 5 x 5 bytes in three classes: noise, brighter in the first, middle or last rows. */
 function labelled(count: number, random: Random): LabelledBytes {
   const labels = Uint8Array.from({ length: count }, () => random.below(3));
@@ -140,4 +199,14 @@ const RECIPE: Recipe = {
   learningRate: { start: 3e-3, end: 1e-4 },
   stepScale: 'glorot',
   init: 'uniform',
+};
+
+const CONV_RECIPE: Recipe = {
+  ...RECIPE,
+  name: 'tiny-conv',
+  layers: (classes) => [
+    { kind: 'conv2d', name: 'conv', outputs: 8, kernel: 3, padding: 1, pool: 2, activation: 'sign' },
+    { kind: 'dense', name: 'hidden', outputs: 16, activation: 'sign' },
+    { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
+  ],
 };

@@ -96,6 +96,7 @@ const CHUNK = 8192;
 const NORM_COLUMNS = 16;
 const MATMUL_ROWS = 4;
 const MATMUL_COLUMNS = 8;
+const MATMUL_DEPTH = 2048;
 /** signs.ts: rows of a task, k of a block, bytes of a block's tables, of a sum's rows. */
 const SIGN_ROWS = 16;
 const SIGN_BLOCK = 40;
@@ -303,16 +304,20 @@ function matmul(
 ): CpuRecord[] {
   const [a, b, c] = tensors.map(address) as [number, number, number];
   const panels = Math.ceil(n / MATMUL_COLUMNS);
-  const packed = workspace(panels * MATMUL_COLUMNS * k * 4);
-  return [
-    { kernel: 'packColumns', tasks: panels, ints: [b, packed, k, n, flag(transposeB)] },
-    {
-      kernel: 'matmul',
-      tasks: Math.ceil(m / MATMUL_ROWS),
-      ints: [a, packed, c, m, n, k, flag(transposeA), flag(accumulate)],
-      scratch: MATMUL_ROWS * k * 4,
-    },
-  ];
+  // Weight gradients of convolutions have a k of all pixels of a batch: slices of it, one added to the other, stay in the
+  // caches. Both operands are stored by k there, so that a slice is a matrix of its own.
+  const depth = transposeA && !transposeB ? Math.min(k, MATMUL_DEPTH) : k;
+  const packed = workspace(panels * MATMUL_COLUMNS * depth * 4);
+  return Array.from({ length: Math.ceil(k / depth) }, (_, slice): CpuRecord[] => {
+    const first = slice * depth;
+    const part = Math.min(depth, k - first);
+    const [left, right] = [a + first * m * 4, b + first * n * 4];
+    const ints = [left, packed, c, m, n, part, flag(transposeA), flag(accumulate || slice > 0)];
+    return [
+      { kernel: 'packColumns', tasks: panels, ints: [right, packed, part, n, flag(transposeB)] },
+      { kernel: 'matmul', tasks: Math.ceil(m / MATMUL_ROWS), ints, scratch: MATMUL_ROWS * part * 4 },
+    ];
+  }).flat();
 }
 
 function matmulSigns(

@@ -1,0 +1,104 @@
+// The data loaders and augmentation on data that are made here.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DataError } from '../../src/errors.js';
+import { Random } from '../../src/numerics/random.js';
+import { augment } from '../../src/train/data/augment.js';
+import { loadCifar10, parseCifar10 } from '../../src/train/data/cifar10.js';
+import { encodeTokens, tokenBatches, tokenize, vocabularyOf } from '../../src/train/data/text.js';
+
+const test = suite('train/data');
+
+/** A record whose planes hold 1, 2 and 3 plus the label. */
+function record(label: number): Uint8Array {
+  const planes = [1, 2, 3].map((plane) => new Uint8Array(1024).fill(plane + label));
+  return Uint8Array.from([label, ...planes.flatMap((plane) => [...plane])]);
+}
+
+test('parseCifar10() interleaves the planes and refuses damaged files', () => {
+  const { count, samples, labels } = parseCifar10(Uint8Array.from([...record(4), ...record(9)]), 'batch');
+  assert.is(count, 2);
+  assert.equal([...labels], [4, 9]);
+  assert.equal([...samples.subarray(0, 6)], [5, 6, 7, 5, 6, 7]);
+  assert.equal([...samples.subarray(3072, 3075)], [10, 11, 12]);
+  assert.throws(
+    () => parseCifar10(new Uint8Array(3072), 'batch'),
+    /"batch" expected records of 3073 bytes, got 3072 bytes/,
+  );
+  assert.throws(() => parseCifar10(record(10), 'batch'), /"batch" expected labels 0 to 9, got 10 at 0/);
+});
+
+test('loadCifar10() joins the five batches, and names a file that is missing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bitlane-cifar-'));
+  try {
+    for (let i = 1; i <= 5; i++) writeFileSync(join(folder, `data_batch_${i}.bin`), record(i));
+    const error: unknown = await loadCifar10(folder).catch((reason: unknown) => reason);
+    assert.instance(error, DataError);
+    assert.match((error as DataError).message, /test_batch\.bin" could not be read: ENOENT; the binary version/);
+    writeFileSync(join(folder, 'test_batch.bin'), record(0));
+    const data = await loadCifar10(folder);
+    assert.equal([...data.train.labels], [1, 2, 3, 4, 5]);
+    assert.is(data.train.samples.length, 5 * 3072);
+    assert.is(data.test.count, 1);
+    assert.equal(data.inputShape, [32, 32, 3]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('tokenize() ends lines, and batches continue each part of the text', () => {
+  const text = ' the cat sat \n\n the dog \n';
+  assert.equal(tokenize(text, 'word'), ['the', 'cat', 'sat', '<eos>', 'the', 'dog', '<eos>']);
+  assert.equal(tokenize(' a b \n', 'character'), ['a', ' ', 'b', '<eos>']);
+  const vocabulary = vocabularyOf(tokenize(text, 'word'));
+  assert.equal(vocabulary.tokens, ['the', 'cat', 'sat', '<eos>', 'dog']);
+  assert.equal([...encodeTokens(['dog', 'the'], vocabulary)], [4, 0]);
+  assert.throws(() => encodeTokens(['the', 'cow'], vocabulary), /token 1 expected to be in the vocabulary, got "cow"/);
+  assert.equal([...encodeTokens(['cow'], vocabularyOf(['<unk>', 'a']))], [0]);
+
+  // 11 tokens in 2 parts of 5, 2 steps at a time: the fifth of each part only serves as a target.
+  const batches = [
+    ...tokenBatches(
+      Uint32Array.from({ length: 11 }, (_, i) => i),
+      2,
+      2,
+    ),
+  ];
+  assert.equal(
+    batches.map(({ inputs, targets }) => [[...inputs], [...targets]]),
+    [
+      [
+        [0, 5, 1, 6],
+        [1, 6, 2, 7],
+      ],
+      [
+        [2, 7, 3, 8],
+        [3, 8, 4, 9],
+      ],
+    ],
+  );
+});
+
+test('augment() shifts and mirrors, every way equally often', () => {
+  const random = new Random(6);
+  const from = Uint8Array.of(1, 2, 3, 4);
+  const to = new Uint8Array(4);
+  const seen = new Map<string, number>();
+  for (let i = 0; i < 1800; i++) {
+    augment(from, to, [2, 2, 1], { padding: 1, flip: true }, random);
+    seen.set(to.join(), (seen.get(to.join()) ?? 0) + 1);
+  }
+  assert.is(seen.size, 18);
+  for (const expected of ['1,2,3,4', '2,1,4,3', '0,1,0,3', '0,0,0,1', '4,0,0,0']) {
+    const count = seen.get(expected) ?? 0;
+    // 100 expected, standard deviation 9.7.
+    assert.ok(Math.abs(count - 100) < 50, `${expected}: ${count}`);
+  }
+  augment(from, to, [2, 2, 1], { padding: 0, flip: false }, random);
+  assert.equal(to, from);
+});
+
+test.run();
