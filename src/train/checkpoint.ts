@@ -13,7 +13,8 @@ export interface Checkpoint {
   readonly step: number;
   /** State of the generator behind the epoch's shuffle. */
   readonly random: readonly number[];
-  readonly validationAccuracies: readonly number[];
+  /** What validation gave after each epoch so far. */
+  readonly validations: readonly number[];
   /** The epoch's order of the samples. */
   readonly order: Uint32Array;
   /** Parameters, statistics and optimizer state, by label. */
@@ -21,7 +22,7 @@ export interface Checkpoint {
 }
 
 const MAGIC = 0x43544c42;
-const VERSION = 1;
+const VERSION = 2;
 const PREFIX_BYTES = 12;
 
 interface Header extends Omit<Checkpoint, 'order' | 'tensors'> {

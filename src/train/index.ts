@@ -14,11 +14,5 @@ export type { TrainedConv, TrainedDense, TrainedLayer, TrainedNetwork, TrainingR
 export { cifar10Convnet } from './recipes/cifar10-convnet.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
 export { mnistMlp } from './recipes/mnist-mlp.js';
-export {
-  train,
-  type Recipe,
-  type TestAnswers,
-  type TrainOptions,
-  type TrainProgress,
-  type TrainResult,
-} from './trainer.js';
+export type { TestAnswers } from './evaluator.js';
+export { train, type Recipe, type TrainOptions, type TrainProgress, type TrainResult } from './trainer.js';

@@ -11,7 +11,7 @@ const CHECKPOINT: Checkpoint = {
   epoch: 2,
   step: 7,
   random: [1, -2, 3, 4],
-  validationAccuracies: [0.5],
+  validations: [0.5],
   order: Uint32Array.of(2, 0, 1),
   tensors: { weights: Float32Array.of(1, -0.5, Infinity), none: new Float32Array(0), last: Float32Array.of(1e-30) },
 };

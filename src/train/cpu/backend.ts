@@ -42,6 +42,8 @@ export class CpuBackend implements Backend {
   readonly #control: number;
   readonly #scratch: number;
   #end: number;
+  /** Room that the calls of all programs share: a program is over before another starts. */
+  #workspace = { address: 0, bytes: 0 };
 
   private constructor(kernels: CpuKernels, memory: WebAssembly.Memory, layout: Layout, stop: () => void) {
     this.#kernels = kernels;
@@ -100,8 +102,9 @@ export class CpuBackend implements Backend {
     // Twice: the workspace is as large as the largest call needs, and stands where the first pass leaves room.
     encodeAll((bytes) => ((shared = Math.max(shared, bytes)), 0));
     signs.clear();
-    const workspace = this.#allocate(shared);
-    const records = encodeAll(() => workspace);
+    if (shared > this.#workspace.bytes) this.#workspace = { address: this.#allocate(shared), bytes: shared };
+    const { address } = this.#workspace;
+    const records = encodeAll(() => address);
     const tooMuch = records.find(({ scratch = 0 }) => scratch > SCRATCH_BYTES);
     if (tooMuch) {
       throw new RangeError(`kernel ${tooMuch.kernel} expected up to ${SCRATCH_BYTES} bytes, got ${tooMuch.scratch}`);

@@ -28,3 +28,10 @@ export function slice(data: LabelledBytes, start: number, end: number): Labelled
     labels: data.labels.subarray(start, end),
   };
 }
+
+/** Bytes as little-endian words, the last one filled up with zeros. */
+export function words(bytes: Uint8Array): Uint32Array {
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return new Uint32Array(padded.buffer);
+}
