@@ -5,8 +5,10 @@ import * as assert from 'uvu/assert';
 import { TrainError } from '../../src/errors.js';
 import { openDevice, type TrainDevice } from '../../src/train/device.js';
 import { GpuBackend } from '../../src/train/gpu.js';
+import { conv2d, dense, reshape, sign, weightedSum } from '../../src/train/layers.js';
 import { SIGN } from '../../src/train/maps.js';
-import { tensor } from '../../src/train/tensor.js';
+import { Tape } from '../../src/train/tape.js';
+import { tensor, type Tensor } from '../../src/train/tensor.js';
 import { kernelTests } from './kernels.js';
 import { rejects, trainingTests } from './training.js';
 
@@ -22,6 +24,51 @@ function tests(handle: TrainDevice): void {
   test.after(() => {
     handle.check();
     handle.close();
+  });
+
+  test('products of signs are packed, as far as signs can be followed', async () => {
+    const compiled: string[] = [];
+    // Bound methods: Dawn's objects refuse a proxy as `this`.
+    const device = new Proxy(handle.device, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]): unknown => {
+          if (name === 'createShaderModule') compiled.push((args[0] as GPUShaderModuleDescriptor).label ?? '');
+          return (value as (...all: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+    const kernelsOf = async (record: (tape: Tape, x: Tensor, w: Tensor) => void): Promise<string[]> => {
+      const backend = new GpuBackend({ ...handle, device });
+      const tape = new Tape();
+      record(tape, tensor('x', [2, 100]), tensor('w', [3, 100]));
+      compiled.length = 0;
+      await backend.compile(tape.forward());
+      backend.dispose();
+      return compiled.filter((name) => name.startsWith('matmul'));
+    };
+    const signs = (tape: Tape, t: Tensor) => sign(tape, t, 'signs');
+    assert.equal(await kernelsOf((t, x, w) => dense(t, signs(t, x), signs(t, w), 'y')), ['matmulSigns']);
+    assert.equal(await kernelsOf((t, x, w) => dense(t, x, signs(t, w), 'y')), ['matmul']);
+    const image = { images: 2, height: 5, width: 5, channels: 4 };
+    const convolved = (padding: number) => (tape: Tape, x: Tensor) => {
+      const pixels = reshape(tape, signs(tape, x), [50, 4], 'pixels');
+      const weights = signs(tape, tensor('filters', [6, 64]));
+      conv2d(tape, pixels, weights, image, { kernel: 4, stride: 1, padding }, 'y');
+    };
+    assert.equal(await kernelsOf(convolved(0)), ['matmulSigns']);
+    assert.equal(await kernelsOf(convolved(1)), ['matmul']);
+    const summed = (tape: Tape, x: Tensor, w: Tensor) => {
+      const both = [signs(tape, x), signs(tape, tensor('z', [2, 100]))];
+      const sum = weightedSum(
+        tape,
+        both.map((part) => [part, 1] as const),
+        'sum',
+      );
+      dense(tape, sum, signs(tape, w), 'y');
+    };
+    assert.equal(await kernelsOf(summed), ['matmul']);
   });
 
   test('a kernel that does not fit its tensors surfaces as a TrainError', async () => {

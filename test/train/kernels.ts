@@ -54,6 +54,7 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     outputs: readonly Tensor[],
     tolerance: number,
     create: Create = usual,
+    what?: string,
   ): Promise<void> {
     const backend = await create();
     const cpu = new CpuReference();
@@ -67,9 +68,9 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
       const got = await backend.read(t);
       const magnitude = expected.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-30);
       const difference = expected.reduce((max, v, i) => Math.max(max, Math.abs(v - got[i])), 0) / magnitude;
-      const name = calls.length > 2 ? 'whole net' : calls[0].kernel;
+      const name = what ?? (calls.length > 2 ? 'whole net' : calls[0].kernel);
       largest.set(name, Math.max(largest.get(name) ?? 0, difference));
-      const place = `${name} ${JSON.stringify(calls[0].params)} "${t.label}"`;
+      const place = `${name} ${JSON.stringify(calls[what ? calls.length - 1 : 0].params)} "${t.label}"`;
       assert.ok(difference <= tolerance, `${place}: largest difference ${difference}, tolerance ${tolerance}`);
     }
     backend.dispose();
@@ -83,6 +84,21 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     [65, 31, 17],
     [13, 101, 15],
   ] as const;
+  // Around words of 32 and what is packed at all (64), tiles of 64 and 128, slices of words, and past 16 bits of count.
+  const SIGN_SHAPES = [
+    [1, 1, 1],
+    [2, 3, 31],
+    [3, 2, 32],
+    [2, 5, 33],
+    [1, 1, 64],
+    [7, 9, 65],
+    [65, 67, 127],
+    [13, 33, 257],
+    [4, 4, 544],
+    [1537, 1409, 96],
+    [2, 65, 65573],
+  ] as const;
+  const SPECIAL = [0, -0, 1, -1, 1 + 2 ** -23, -1 - 2 ** -23, 1 - 2 ** -24, 1e-30, -1e-30];
   for (const [variant, create] of Object.entries(variants)) {
     for (const [transposeA, transposeB] of [
       [false, false],
@@ -98,6 +114,37 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
         }
       });
     }
+    test(`matmul by ${variant} is exact for signs times signs, of every length`, async () => {
+      for (const [m, n, k] of SIGN_SHAPES) {
+        const [x, w] = [tensor('x', [m, k]), tensor('w', [n, k])];
+        const [a, b, c] = [tensor('a', [m, k]), tensor('b', [n, k]), tensor('c', [m, n])];
+        const accumulate = k === 127;
+        const contents = new Map([
+          [x, floats(x)],
+          [w, floats(w)],
+          [c, floats(c).map(Math.round)],
+        ]);
+        contents.get(x)!.set(SPECIAL.slice(0, Math.min(9, x.size)));
+        const signs = (from: Tensor, to: Tensor): Call => {
+          return { kernel: 'map', params: { ...SIGN, size: from.size, alpha: 1 }, tensors: [from, to] };
+        };
+        const params = { m, n, k, transposeA: false, transposeB: true, accumulate };
+        const calls: Call[] = [signs(x, a), signs(w, b), { kernel: 'matmul', params, tensors: [a, b, c] }];
+        await compare(calls, contents, [c], 0, create, 'matmul of signs');
+      }
+    });
+    test(`matmul by ${variant} is right in tiles of 128`, async () => {
+      // Two by 65 tiles, with and without rows that are a multiple of four long.
+      for (const [m, n, k] of [
+        [131, 8204, 9],
+        [132, 8201, 8],
+      ] as const) {
+        const [a, b, c] = [tensor('a', [m, k]), tensor('b', [k, n]), tensor('c', [m, n])];
+        const params = { m, n, k, transposeA: m % 4 === 0, transposeB: n % 4 !== 0, accumulate: false };
+        const contents = new Map([a, b].map((t) => [t, floats(t)]));
+        await compare([{ kernel: 'matmul', params, tensors: [a, b, c] }], contents, [c], 2e-6, create);
+      }
+    });
     test(`matmul by ${variant} is exact for odd bytes times signs`, async () => {
       const [m, n, k] = [9, 34, 784];
       const [a, b, c] = [tensor('a', [m, k]), tensor('b', [n, k]), tensor('c', [m, n])];
@@ -110,7 +157,6 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     });
   }
 
-  const SPECIAL = [0, -0, 1, -1, 1 + 2 ** -23, -1 - 2 ** -23, 1 - 2 ** -24, 1e-30, -1e-30];
   const mapCases = {
     sign: SIGN,
     'hard tanh': HARD_TANH,

@@ -5,8 +5,9 @@
 // For Node: its modules are loaded when a backend is made, so that browsers can load the rest.
 import { TrainError } from '../../errors.js';
 import type { Backend, Call, Program } from '../kernels.js';
+import { signsOf } from '../signs.js';
 import type { Tensor } from '../tensor.js';
-import { encode, RECORD_BYTES, signsOf, writeRecords, type CpuRecord } from './encode.js';
+import { encode, RECORD_BYTES, writeRecords, type CpuRecord } from './encode.js';
 import type { WorkerTask } from './worker.js';
 
 /** The exports of assembly/train/index.ts. */

@@ -353,13 +353,6 @@ export function encode<N extends KernelName>(
   return ENCODERS[call.kernel](call.params as KernelParams[N], call.tensors, context);
 }
 
-/** The tensor that a call fills with -1 and +1 only, if it does. */
-export function signsOf(call: Call): Tensor | undefined {
-  if (call.kernel === 'affineSign' || call.kernel === 'stochasticSign') return call.tensors[2];
-  const binary = call.kernel === 'map' && (call.params.op === 'sign' || call.params.op === 'approximateSign');
-  return binary && call.params.alpha === 1 ? call.tensors[1] : undefined;
-}
-
 /** Writes records to RECORD_BYTES each at the start of both views of one memory. */
 export function writeRecords(records: readonly CpuRecord[], ints: Uint32Array, floats: Float32Array): void {
   records.forEach((record, i) => {

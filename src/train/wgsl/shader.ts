@@ -14,11 +14,14 @@ export interface GpuTraits {
   readonly subgroupSize: number | null;
 }
 
+/** Vectors of four where rows are a multiple of four elements long. */
+type BindingType = ElementType | 'vec4f' | 'vec4u';
+
 /** Declares storage buffers, `name` read-only or `name!` writable, with the element type behind a colon: 'y!:f32'. */
-export function bindings(...declarations: readonly `${string}:${ElementType}`[]): string {
+export function bindings(...declarations: readonly `${string}:${BindingType}`[]): string {
   return declarations
     .map((declaration, binding) => {
-      const [name, type] = declaration.split(':') as [string, ElementType];
+      const [name, type] = declaration.split(':') as [string, BindingType];
       const access = name.endsWith('!') ? 'read_write' : 'read';
       return `@group(0) @binding(${binding}) var<storage, ${access}> ${name.replace('!', '')}: array<${type}>;`;
     })

@@ -1,0 +1,159 @@
+// Matrix products c (m, n) = op(a) op(b) in two shapes for two kinds of machine, for any pair of an element type and its
+// multiply-and-add: float32 numbers (matmul.ts), or words of 32 signs (bits.ts). Sizes are constants of the shader; every
+// size is served.
+//
+// tiled: workgroups of 16 x 16 threads copy slices of op(a) and op(b) to shared memory, four elements a load where rows
+// allow it; a thread keeps 8 x 8 sums of a 128 x 128 tile in registers, or 4 x 4 of 64 x 64 where large tiles are too few to
+// fill a GPU. Per step along k a thread loads 16 elements, as four vectors, for 64 multiply-adds.
+// subgroup: no shared memory and no barrier. A thread owns one column and 8 rows; the lanes of a subgroup load 8 (their
+// number) elements of a row of op(a) side by side along k and broadcast them, so that per slice a thread loads 8 elements
+// of each operand for 64 multiply-adds. For processors that play a GPU (measurements in matmul.ts).
+import { bindings, type GpuTraits, type Shader } from './shader.js';
+
+/** op(a) is (m, k), stored (k, m) if transposeA; op(b) (k, n), stored (n, k) if transposeB. k counts elements. */
+export interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+/** What a product does with its elements. Elements past the edge are 0 and must add nothing. */
+export interface Arithmetic {
+  readonly element: 'f32' | 'u32';
+  /** WGSL of sum + a b for scalars, or vectors of four. */
+  readonly step: (sum: string, a: string, b: string) => string;
+  /** WGSL that stores a sum, or a vector of four if `wide`, to `place`. */
+  readonly store: (place: string, sum: string, wide: boolean) => string;
+}
+
+/** Subgroups up to this size take the subgroup shape: they are those of CPUs. Hardware GPUs have 16 lanes and more. */
+const LARGEST_CPU_SUBGROUP = 8;
+
+export function product(shape: ProductShape, arithmetic: Arithmetic, { subgroupSize }: GpuTraits): Shader {
+  return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP
+    ? bySubgroups(shape, arithmetic, subgroupSize)
+    : byTiles(shape, arithmetic);
+}
+
+/** Threads along each side of a workgroup. */
+const SIDE = 16;
+/** Fewer large tiles than this leave multiprocessors of a large GPU idle. */
+const LEAST_LARGE_TILES = 128;
+
+const list = (length: number): number[] => Array.from({ length }, (_, i) => i);
+
+function byTiles(shape: ProductShape, { element, step, store }: Arithmetic): Shader {
+  const { m, n, k, transposeA, transposeB } = shape;
+  const large = Math.ceil(m / 128) * Math.ceil(n / 128) >= LEAST_LARGE_TILES;
+  // Sums of a thread along each side, elements of a tile's side, steps along k in shared memory.
+  const own = large ? 8 : 4;
+  const tile = SIDE * own;
+  const depth = large ? 8 : 16;
+  const parts = own / 4;
+  const quad = element === 'f32' ? 'vec4f' : 'vec4u';
+  const byFours = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
+  const type = (wide: boolean) => (wide ? quad : element);
+
+  /** Copies a tile of one operand to shared memory [k][line / 4]: lines are rows of op(a) or columns of op(b). */
+  const copy = (name: 'a' | 'b', lines: number, first: string, alongLines: boolean): string => {
+    const wide = byFours[name];
+    const across = (alongLines ? tile : depth) / (wide ? 4 : 1);
+    const inner = `at % ${across}u${wide ? ' * 4u' : ''}`;
+    const [line, s] = alongLines ? [inner, `at / ${across}u`] : [`at / ${across}u`, inner];
+    const place = alongLines ? `(k0 + s) * ${lines}u + ${first} + line` : `(${first} + line) * ${k}u + k0 + s`;
+    const put = (value: string, i: number): string =>
+      `${name}Tile[(s + ${i}u) * ${tile / 4}u + line / 4u][line % 4u] = ${value};`;
+    const save = !wide
+      ? put('value', 0)
+      : alongLines
+        ? `${name}Tile[s * ${tile / 4}u + line / 4u] = value;`
+        : list(4)
+            .map((i) => put(`value[${i}]`, i))
+            .join(' ');
+    return `for (var at = local; at < ${(tile * depth) / (wide ? 4 : 1)}u; at += ${SIDE * SIDE}u) {
+      let line = ${line};
+      let s = ${s};
+      var value = ${type(wide)}();
+      if (${first} + line < ${lines}u && k0 + s < ${k}u) { value = ${name}[${wide ? `(${place}) / 4u` : place}]; }
+      ${save}
+    }`;
+  };
+
+  const sums = list(own).flatMap((r) => list(parts).map((v) => ({ r, v, name: `sum${r}${v}` })));
+  const multiply = [
+    ...list(parts).map((v) => `let left${v} = aTile[s * ${tile / 4}u + id.y * ${parts}u + ${v}u];`),
+    ...list(parts).map((v) => `let right${v} = bTile[s * ${tile / 4}u + id.x + ${v * SIDE}u];`),
+    ...sums.map(({ r, v, name }) => {
+      return `${name} = ${step(name, `${quad}(left${Math.floor(r / 4)}[${r % 4}])`, `right${v}`)};`;
+    }),
+  ];
+  const finish = sums.map(({ r, v, name }) => {
+    const row = `row0 + id.y * ${own}u + ${r}u`;
+    const column = `column0 + (id.x + ${v * SIDE}u) * 4u`;
+    const at = `(${row}) * ${n}u + ${column}`;
+    const inside = `${row} < ${m}u && ${column}`;
+    if (byFours.c) return `if (${inside} < ${n}u) { ${store(`c[(${at}) / 4u]`, name, true)} }`;
+    return list(4)
+      .map((q) => `if (${inside} + ${q}u < ${n}u) { ${store(`c[${at} + ${q}u]`, `${name}[${q}]`, false)} }`)
+      .join('\n  ');
+  });
+
+  const code = /* wgsl */ `${bindings(`a:${type(byFours.a)}`, `b:${type(byFours.b)}`, `c!:${byFours.c ? 'vec4f' : 'f32'}`)}
+var<workgroup> aTile: array<${quad}, ${(tile * depth) / 4}>;
+var<workgroup> bTile: array<${quad}, ${(tile * depth) / 4}>;
+@compute @workgroup_size(${SIDE}, ${SIDE}) fn main(@builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) id: vec3u, @builtin(local_invocation_index) local: u32) {
+  let row0 = group.y * ${tile}u;
+  let column0 = group.x * ${tile}u;
+  ${sums.map(({ name }) => `var ${name} = ${quad}();`).join(' ')}
+  for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {
+    ${copy('a', m, 'row0', transposeA)}
+    ${copy('b', n, 'column0', !transposeB)}
+    workgroupBarrier();
+    for (var s = 0u; s < ${depth}u; s++) {
+      ${multiply.join('\n      ')}
+    }
+    workgroupBarrier();
+  }
+  ${finish.join('\n  ')}
+}`;
+  return { code, workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), 1] };
+}
+
+const ROWS = 8;
+const COLUMNS = 32;
+
+/** Rows and columns past the edge repeat the last one and are not stored; k past the edge is not multiplied. */
+function bySubgroups(shape: ProductShape, { element, step, store }: Arithmetic, lanes: number): Shader {
+  const { m, n, k, transposeA, transposeB } = shape;
+  const rows = list(ROWS);
+  const whole = k - (k % lanes);
+  const left = (r: number, at: string): string =>
+    transposeA ? `a[(${at}) * ${m}u + row${r}]` : `a[row${r} * ${k}u + ${at}]`;
+  const right = (at: string): string => (transposeB ? `b[column * ${k}u + ${at}]` : `b[(${at}) * ${n}u + column]`);
+  /** One slice of `count` elements along k, from k0 on. */
+  const slice = (count: number) => `
+    ${rows.map((r) => `let a${r} = ${left(r, count === lanes ? 'k0 + lane' : `min(k0 + lane, ${k - 1}u)`)};`).join('\n    ')}
+    ${list(count)
+      .map(
+        (s) => `{ let right = ${right(`k0 + ${s}u`)};
+      ${rows.map((r) => `sum${r} = ${step(`sum${r}`, `subgroupBroadcast(a${r}, ${s}u)`, 'right')};`).join('\n      ')} }`,
+      )
+      .join('\n    ')}`;
+  const code = /* wgsl */ `enable subgroups;
+${bindings(`a:${element}`, `b:${element}`, 'c!:f32')}
+@compute @workgroup_size(${COLUMNS}) fn main(@builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) lane: u32) {
+  let row = group.y * ${ROWS}u;
+  let column = min(group.x * ${COLUMNS}u + local, ${n - 1}u);
+  ${rows.map((r) => `let row${r} = min(row + ${r}u, ${m - 1}u); var sum${r} = ${element}();`).join('\n  ')}
+  for (var k0 = 0u; k0 < ${whole}u; k0 += ${lanes}u) { ${slice(lanes)}
+  }
+  ${whole < k ? `{ let k0 = ${whole}u; ${slice(k - whole)} }` : ''}
+  if (group.x * ${COLUMNS}u + local >= ${n}u) { return; }
+  ${rows.map((r) => `if (row + ${r}u < ${m}u) { ${store(`c[(row + ${r}u) * ${n}u + column]`, `sum${r}`, false)} }`).join('\n  ')}
+}`;
+  return { code, workgroups: [Math.ceil(n / COLUMNS), Math.ceil(m / ROWS), 1] };
+}
