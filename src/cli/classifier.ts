@@ -8,7 +8,7 @@ import {
   type TensorInfo,
   UnsupportedError,
 } from '../index.node.js';
-import { FILE_IDENTIFIER } from '../model/verify.js';
+import { isModel } from '../model/decode.js';
 import type { Build } from '../wasm/builds.js';
 import { Failure } from './failure.js';
 import { readWhole } from './files.js';
@@ -42,8 +42,7 @@ export async function openModel(path: string, options: ModelOptions): Promise<Mo
 
 function advice(error: ModelFormatError, bytes: Uint8Array): string {
   if (error.path === 'model.version') return 'use the bitlane that made it, or export the model again';
-  const isModel = String.fromCharCode(...bytes.subarray(4, 8)) === FILE_IDENTIFIER;
-  if (!isModel) return 'the first argument is the model, a .qnn file';
+  if (!isModel(bytes)) return 'the first argument is the model, a .qnn file';
   return 'the file is damaged or cut short: copy it or export it again';
 }
 

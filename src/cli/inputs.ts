@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { decode, type DecodedPng, hasPngSignature } from 'fast-png';
 import type { TensorData, TensorInfo } from '../index.node.js';
-import { FILE_IDENTIFIER } from '../model/verify.js';
+import { isModel } from '../model/decode.js';
 import { parseIdx } from '../train/data/idx.js';
 import { arrayOver, sampleBytes, takesBytes } from './classifier.js';
 import { Failure } from './failure.js';
@@ -69,7 +69,7 @@ function nameOf(bytes: Uint8Array): string {
   if (starts(0xff, 0xd8, 0xff)) return 'a JPEG picture (convert it to PNG)';
   if (starts(0x47, 0x49, 0x46)) return 'a GIF picture (convert it to PNG)';
   if (starts(0x42, 0x4d)) return 'a BMP picture (convert it to PNG)';
-  if (String.fromCharCode(...bytes.subarray(4, 8)) === FILE_IDENTIFIER) return 'a .qnn model';
+  if (isModel(bytes)) return 'a .qnn model';
   return 'a file';
 }
 

@@ -1,10 +1,23 @@
-// schema/qnn.fbs as data, for the structural verifier and for reading and writing operators. Fields stand in the order of
-// the schema, because that order is what numbers the slots of a vtable; the compiler holds the operators' fields to the
-// types of graph.ts, and a test holds everything to the schema and to flatc's own code.
-import type { ActivateFunction, Operator, Transform } from './graph.js';
+// schema/qnn.fbs as data: what a file is verified, read and written by. Fields stand in the order of the schema, because that
+// order is what numbers the slots of a vtable; the compiler holds the fields to the types of graph.ts, and a test holds
+// everything to the schema and to flatc's own code.
+import type {
+  ActivateFunction,
+  Constant,
+  ConstantEncoding,
+  Encoding,
+  Layout,
+  Node,
+  Operator,
+  Tensor,
+  Transform,
+} from './graph.js';
 
-/** How the bytes of a scalar are read. */
-export type ScalarType = 'u8' | 'i8' | 'u16' | 'u32' | 'i32' | 'f32';
+/** How the bytes of a scalar are read: the ending of the name of flatbuffers' method. */
+export type ScalarType = 'Uint8' | 'Int8' | 'Uint16' | 'Uint32' | 'Int32' | 'Float32';
+
+/** The version of the format that is read and written. */
+export const FORMAT_VERSION = 1;
 
 /** A number that lies in the table itself. Without a default it may be absent (`undefined`). */
 interface Scalar {
@@ -15,6 +28,8 @@ interface Scalar {
   readonly constant: boolean;
   /** The number stands for one of these. */
   readonly names?: readonly string[];
+  /** The one number that this version of bitlane understands. */
+  readonly only?: number;
 }
 interface Text {
   readonly kind: 'string';
@@ -56,107 +71,84 @@ const scalar = (type: ScalarType, value = 0): Scalar => ({
   default: value,
   constant: false,
 });
-const optional = (type: ScalarType): Scalar => ({ kind: 'scalar', type, default: undefined, constant: false });
-const constant: Scalar = { kind: 'scalar', type: 'u32', default: 0, constant: true };
-const optionalConstant: Scalar = { kind: 'scalar', type: 'u32', default: undefined, constant: true };
-const one = scalar('u16', 1);
-const size = scalar('u16');
+const optional = (type: ScalarType): Scalar => ({ ...scalar(type), default: undefined });
+const constant: Scalar = { ...scalar('Uint32'), constant: true };
+const optionalConstant: Scalar = { ...constant, default: undefined };
+const one = scalar('Uint16', 1);
+const size = scalar('Uint16');
+const byte = scalar('Uint8');
 const text = (required = true): Text => ({ kind: 'string', required });
 const indices: ScalarVector = { kind: 'vector', bytes: 4, align: 4, required: true };
 const table = (name: string, required = true): TableField => ({ kind: 'table', table: name, required });
+const tables = (name: string, required = true): TableVector => ({ kind: 'tables', table: name, required });
 
 /** In the order of the schema's enum. */
 export const FUNCTIONS: readonly ActivateFunction[] = ['sign', 'relu', 'clip', 'floor'];
+/** In the order of the schema's enum. */
+const TENSOR_ENCODINGS: readonly Encoding[] = ['float32', 'int32', 'int16', 'int8', 'levels', 'centered'];
+/** In the order of the schema's enum. */
+export const ENCODINGS: readonly ConstantEncoding[] = [...TENSOR_ENCODINGS, 'ternary', 'powerOfTwo'];
+/** In the order of the schema's enum. */
+export const LAYOUTS: readonly Layout[] = ['plain', 'blocks16', 'quads', 'lanes', 'pairs', 'columns'];
 
-/** In the order of the schema's union. */
-const TRANSFORM_MEMBERS = ['Threshold', 'IntegerAffine', 'MultiThreshold', 'Requantize', 'FloatAffine', 'ShiftNorm'];
-/** In the order of the schema's union. */
-const OPERATOR_MEMBERS = [
-  'Dense',
-  'Conv2d',
-  'ConvTranspose2d',
-  'MaxPool',
-  'AvgPool',
-  'GlobalAvgPool',
-  'ApplyTransform',
-  'Activate',
-  'LookUp',
-  'Add',
-  'Convert',
-  'Concat',
-  'ChannelShuffle',
-  'Reshape',
-  'Pad',
-  'Upsample',
-  'Embedding',
-  'Rnn',
-  'Lstm',
-  'Gru',
-  'Softmax',
-  'ArgMax',
-];
-const transform: Union = { kind: 'union', members: TRANSFORM_MEMBERS, required: false };
-
-/** The kind in graph.ts of a member of a union: Conv2d -> conv2d. */
-export function kindOf(member: string): string {
-  return member[0].toLowerCase() + member.slice(1);
-}
-
-type Slots<T> = { readonly [K in Exclude<keyof T, 'kind'>]: Field };
+type Slots<T> = { readonly [K in Exclude<keyof T, 'kind'>]-?: Field };
 type Members<U extends { readonly kind: string }> = {
-  readonly [K in U['kind'] as Capitalize<K>]: Slots<Extract<U, { readonly kind: K }>>;
+  readonly [K in U['kind']]: Slots<Extract<U, { readonly kind: K }>>;
 };
 
+/** In the order of the schema's union. */
 const TRANSFORMS: Members<Transform> = {
-  Threshold: { thresholds: constant },
-  IntegerAffine: { multipliers: constant, biases: constant },
-  MultiThreshold: { thresholds: constant },
-  Requantize: {
+  threshold: { thresholds: constant },
+  integerAffine: { multipliers: constant, biases: constant },
+  multiThreshold: { thresholds: constant },
+  requantize: {
     biases: optionalConstant,
     multipliers: constant,
-    shift: scalar('u8', 30),
-    minimum: optional('i32'),
-    maximum: optional('i32'),
-    residualMultiplier: optional('i32'),
+    shift: scalar('Uint8', 30),
+    minimum: optional('Int32'),
+    maximum: optional('Int32'),
+    residualMultiplier: optional('Int32'),
   },
-  FloatAffine: {
+  floatAffine: {
     multipliers: constant,
     biases: optionalConstant,
-    minimum: optional('f32'),
-    maximum: optional('f32'),
+    minimum: optional('Float32'),
+    maximum: optional('Float32'),
   },
-  ShiftNorm: {
+  shiftNorm: {
     means: constant,
     exponents: constant,
     signs: constant,
     biases: constant,
-    fraction: scalar('u8'),
+    fraction: byte,
   },
 };
 
+const transform: Union = { kind: 'union', members: Object.keys(TRANSFORMS), required: false };
 const steps = { strideY: one, strideX: one };
 const dilations = { dilationY: one, dilationX: one };
 const pads = { padTop: size, padLeft: size, padBottom: size, padRight: size };
 const products = {
   inputWeights: constant,
   recurrentWeights: constant,
-  input: table('Requantize'),
-  recurrent: table('Requantize'),
+  input: table('requantize'),
+  recurrent: table('requantize'),
 };
 const state: Union = { ...transform, required: true };
 
+/** In the order of the schema's union. */
 const OPERATORS: Members<Operator> = {
-  Dense: { weights: constant, transform },
-  Conv2d: {
+  dense: { weights: constant, transform },
+  conv2d: {
     weights: constant,
     ...steps,
     ...dilations,
     ...pads,
-    padValue: scalar('i32'),
-    groups: scalar('u32', 1),
+    padValue: scalar('Int32'),
+    groups: scalar('Uint32', 1),
     transform,
   },
-  ConvTranspose2d: {
+  convTranspose2d: {
     weights: constant,
     ...steps,
     ...dilations,
@@ -165,120 +157,120 @@ const OPERATORS: Members<Operator> = {
     extraRight: size,
     transform,
   },
-  MaxPool: { height: size, width: size, ...steps, ...pads, smallest: optionalConstant },
-  AvgPool: { height: size, width: size, ...steps, ...pads },
-  GlobalAvgPool: {},
-  ApplyTransform: { transform: state },
-  Activate: {
-    function: { ...scalar('u8'), names: FUNCTIONS },
-    minimum: scalar('f32', -1),
-    maximum: scalar('f32', 1),
+  maxPool: { height: size, width: size, ...steps, ...pads, smallest: optionalConstant },
+  avgPool: { height: size, width: size, ...steps, ...pads },
+  globalAvgPool: {},
+  applyTransform: { transform: state },
+  activate: {
+    function: { ...byte, names: FUNCTIONS },
+    minimum: scalar('Float32', -1),
+    maximum: scalar('Float32', 1),
   },
-  LookUp: { table: constant },
-  Add: {
-    leftMultiplier: scalar('i32', 1),
-    rightMultiplier: scalar('i32', 1),
-    shift: scalar('u8'),
-    minimum: optional('f32'),
-    maximum: optional('f32'),
+  lookUp: { table: constant },
+  add: {
+    leftMultiplier: scalar('Int32', 1),
+    rightMultiplier: scalar('Int32', 1),
+    shift: byte,
+    minimum: optional('Float32'),
+    maximum: optional('Float32'),
   },
-  Convert: {},
-  Concat: { axis: scalar('u8') },
-  ChannelShuffle: { groups: scalar('u32') },
-  Reshape: {},
-  Pad: { before: indices, after: indices, value: scalar('f32') },
-  Upsample: { height: size, width: size },
-  Embedding: { table: constant },
-  Rnn: { ...products, activation: constant, state },
-  Lstm: {
+  convert: {},
+  concat: { axis: byte },
+  channelShuffle: { groups: scalar('Uint32') },
+  reshape: {},
+  pad: { before: indices, after: indices, value: scalar('Float32') },
+  upsample: { height: size, width: size },
+  embedding: { table: constant },
+  rnn: { ...products, activation: constant, state },
+  lstm: {
     ...products,
     sigmoid: constant,
     activation: constant,
-    cellShift: scalar('u8', 3),
-    indexShift: scalar('i8'),
+    cellShift: scalar('Uint8', 3),
+    indexShift: scalar('Int8'),
     state,
   },
-  Gru: { ...products, sigmoid: constant, activation: constant, state },
-  Softmax: {},
-  ArgMax: {},
+  gru: { ...products, sigmoid: constant, activation: constant, state },
+  softmax: {},
+  argMax: {},
 };
+
+const TENSOR: Slots<Tensor> = {
+  name: text(),
+  shape: indices,
+  encoding: { ...byte, names: TENSOR_ENCODINGS },
+  bits: byte,
+  scale: scalar('Float32', 1),
+};
+const CONSTANT: Slots<Constant> = {
+  name: text(),
+  shape: indices,
+  encoding: { ...byte, names: ENCODINGS },
+  bits: byte,
+  layout: { ...byte, names: LAYOUTS },
+  data: { kind: 'vector', bytes: 1, align: 16, required: true },
+  sha256: { kind: 'vector', bytes: 1, align: 1, required: false },
+  groups: scalar('Uint32', 1),
+};
+const NODE: Slots<Node> = {
+  name: text(),
+  operator: { kind: 'union', members: Object.keys(OPERATORS), required: true },
+  inputs: indices,
+  outputs: indices,
+};
+
+/** The tables that unions choose from, by their kind in graph.ts: Conv2d of the schema is conv2d here. */
+export const MEMBERS: Readonly<Record<string, Fields>> = { ...TRANSFORMS, ...OPERATORS };
 
 /** Every table of the schema: field name to what stands there, in slot order. */
 export const TABLES: Readonly<Record<string, Fields>> = {
-  Tensor: { name: text(), shape: indices, encoding: scalar('u8'), bits: scalar('u8'), scale: scalar('f32', 1) },
-  Constant: {
-    name: text(),
-    shape: indices,
-    encoding: scalar('u8'),
-    bits: scalar('u8'),
-    layout: scalar('u8'),
-    data: { kind: 'vector', bytes: 1, align: 16, required: true },
-    sha256: { kind: 'vector', bytes: 1, align: 1, required: false },
-    groups: scalar('u32', 1),
-  },
-  ...TRANSFORMS,
-  ...OPERATORS,
-  Node: {
-    name: text(),
-    operator: { kind: 'union', members: OPERATOR_MEMBERS, required: true },
-    inputs: indices,
-    outputs: indices,
-  },
+  Tensor: TENSOR,
+  Constant: CONSTANT,
+  ...MEMBERS,
+  Node: NODE,
   KeyValue: { key: text(), value: text() },
   Metadata: {
     task: text(false),
     labels: { kind: 'strings', required: false },
     preprocessing: text(false),
-    training: { kind: 'tables', table: 'KeyValue', required: false },
+    training: tables('KeyValue', false),
   },
   Model: {
-    version: scalar('u16'),
-    fileBytes: scalar('u32'),
+    version: { ...size, only: FORMAT_VERSION },
+    fileBytes: scalar('Uint32'),
     name: text(),
-    tensors: { kind: 'tables', table: 'Tensor', required: true },
-    constants: { kind: 'tables', table: 'Constant', required: true },
-    nodes: { kind: 'tables', table: 'Node', required: true },
+    tensors: tables('Tensor'),
+    constants: tables('Constant'),
+    nodes: tables('Node'),
     inputs: indices,
     outputs: indices,
-    metadata: { kind: 'table', table: 'Metadata', required: false },
+    metadata: table('Metadata', false),
   },
 };
 
 /** Bytes of a scalar. */
 export const SCALAR_BYTES: Readonly<Record<ScalarType, 1 | 2 | 4>> = {
-  u8: 1,
-  i8: 1,
-  u16: 2,
-  u32: 4,
-  i32: 4,
-  f32: 4,
+  Uint8: 1,
+  Int8: 1,
+  Uint16: 2,
+  Uint32: 4,
+  Int32: 4,
+  Float32: 4,
 };
 
 /** Indices of the constants that an operator or transform reads, in the order of its fields. */
 export function constantsOf(operator: Operator | Transform): number[] {
-  const found: number[] = [];
-  for (const value of Object.entries(operator)) collect(operator.kind, value, found);
-  return found;
-}
-
-function collect(kind: string, [key, value]: [string, unknown], found: number[]): void {
-  const field = TABLES[tableOf(kind)][key];
-  if (field?.kind === 'scalar' && field.constant && typeof value === 'number') found.push(value);
-  if (typeof value === 'object' && value !== null && 'kind' in value) {
-    for (const entry of Object.entries(value)) collect(String(value.kind), entry, found);
-  }
+  return Object.entries(operator).flatMap(([key, value]: [string, unknown]): number[] => {
+    const field = MEMBERS[operator.kind][key];
+    if (typeof value === 'number') return field?.kind === 'scalar' && field.constant ? [value] : [];
+    const nested = typeof value === 'object' && value !== null && 'kind' in value;
+    return nested ? constantsOf(value as Transform) : [];
+  });
 }
 
 /** Indices of the constants among them that are multiplied with, or looked up, and not parameters of a transform. */
 export function weightsOf(operator: Operator): number[] {
-  if (operator.kind === 'rnn' || operator.kind === 'lstm' || operator.kind === 'gru') {
-    return [operator.inputWeights, operator.recurrentWeights];
-  }
+  if ('inputWeights' in operator) return [operator.inputWeights, operator.recurrentWeights];
   if (operator.kind === 'embedding') return [operator.table];
   return 'weights' in operator ? [operator.weights] : [];
-}
-
-/** The table of a kind: conv2d -> Conv2d. */
-export function tableOf(kind: string): string {
-  return kind[0].toUpperCase() + kind.slice(1);
 }

@@ -1,6 +1,7 @@
 // Graph to bytes. Constants are written first to last, each at a multiple of 16, in the layout that the kernels read.
 import { Builder, type Offset } from 'flatbuffers';
 import { GraphError } from '../errors.js';
+import { fileBytesField } from './decode.js';
 import { Constant as ConstantTable } from './generated/bitlane/fb/constant.js';
 import { KeyValue } from './generated/bitlane/fb/key-value.js';
 import { Metadata as MetadataTable } from './generated/bitlane/fb/metadata.js';
@@ -9,10 +10,8 @@ import { Node as NodeTable } from './generated/bitlane/fb/node.js';
 import { Pad as PadTable } from './generated/bitlane/fb/pad.js';
 import { Tensor as TensorTable } from './generated/bitlane/fb/tensor.js';
 import type { Constant, Graph, Metadata, Node, Tensor } from './graph.js';
-import { type Field, TABLES, tableOf } from './layout.js';
-import { ENCODINGS, LAYOUTS } from './read.js';
+import { ENCODINGS, type Field, FORMAT_VERSION, LAYOUTS, TABLES } from './layout.js';
 import { validate } from './validate.js';
-import { fileBytesField, FORMAT_VERSION } from './verify.js';
 
 /**
  * Writes a model file. The same graph gives the same bytes.
@@ -96,8 +95,7 @@ function writeNode(b: Builder, node: Node): Offset {
 /** Type and table of a member of a union. */
 function writeMember(b: Builder, field: Field, value: { readonly kind: string }): [number, Offset] {
   if (field.kind !== 'union') throw new Error(`internal: "${value.kind}" stands where no union is`);
-  const index = field.members.indexOf(tableOf(value.kind));
-  return [index + 1, writeTable(b, tableOf(value.kind), value)];
+  return [field.members.indexOf(value.kind) + 1, writeTable(b, value.kind, value)];
 }
 
 /** An operator or transform, field by field as layout.ts lists them. */
@@ -136,9 +134,9 @@ function writeScalar(
   if (given === undefined) return;
   const value = typeof given === 'string' ? field.names!.indexOf(given) : given;
   const byDefault = field.default ?? null;
-  if (field.type === 'f32') b.addFieldFloat32(slot, value, byDefault);
-  else if (field.type === 'u8' || field.type === 'i8') b.addFieldInt8(slot, value, byDefault);
-  else if (field.type === 'u16') b.addFieldInt16(slot, value, byDefault);
+  if (field.type === 'Float32') b.addFieldFloat32(slot, value, byDefault);
+  else if (field.type === 'Uint8' || field.type === 'Int8') b.addFieldInt8(slot, value, byDefault);
+  else if (field.type === 'Uint16') b.addFieldInt16(slot, value, byDefault);
   else b.addFieldInt32(slot, value, byDefault);
 }
 

@@ -1,6 +1,7 @@
-// From whatever a host hands over to running kernels. The only file that uses @assemblyscript/loader (which its
-// maintainers call legacy: it instantiates here and does nothing else; kernels take raw pointers).
-import { instantiateSync } from '@assemblyscript/loader';
+// From whatever a host hands over to running kernels. The only file that uses @assemblyscript/loader, of which it takes
+// demangle(), the exports by name: the loader's instantiate() brings strings and arrays along, which kernels over raw
+// pointers do not have, and takes a Module of another realm for bytes.
+import { demangle } from '@assemblyscript/loader';
 import { UnsupportedError } from '../errors.js';
 import { type Build, BUILDS } from './builds.js';
 
@@ -19,25 +20,20 @@ export interface Instance {
   readonly memory: WebAssembly.Memory;
 }
 
-/** A Module of any realm: edge runtimes hand over one for which instanceof is false. */
-function isModule(source: unknown): source is WebAssembly.Module {
-  return Object.prototype.toString.call(source) === '[object WebAssembly.Module]';
-}
-
-function isResponse(source: unknown): source is Response {
-  return Object.prototype.toString.call(source) === '[object Response]';
+/** Whether it is one, of any realm: edge runtimes hand over a Module for which instanceof is false. */
+function isA(tag: string, source: unknown): boolean {
+  return Object.prototype.toString.call(source) === `[object ${tag}]`;
 }
 
 /** Compiles the kernels, unless the host has done it. */
 export async function compile(source: ModuleSource | Promise<ModuleSource>): Promise<WebAssembly.Module> {
   const given = await source;
-  if (isResponse(given)) {
-    if (!given.ok)
-      throw new UnsupportedError(`kernels: expected the .wasm file at ${given.url}, got HTTP ${given.status}`);
-    // Not compileStreaming: it refuses servers that send another MIME type, and a few KB gain nothing from it.
-    return WebAssembly.compile(await given.arrayBuffer());
-  }
-  return isModule(given) ? given : WebAssembly.compile(given);
+  if (isA('WebAssembly.Module', given)) return given;
+  if (!isA('Response', given)) return WebAssembly.compile(given as BufferSource);
+  const { ok, url, status } = given as Response;
+  if (!ok) throw new UnsupportedError(`kernels: expected the .wasm file at ${url}, got HTTP ${status}`);
+  // Not compileStreaming: it refuses servers that send another MIME type, and a few KB gain nothing from it.
+  return WebAssembly.compile(await (given as Response).arrayBuffer());
 }
 
 /** What the plan has to know of the kernels. */
@@ -53,7 +49,7 @@ const described = new WeakMap<WebAssembly.Module, KernelInfo>();
 export function describeKernels(module: WebAssembly.Module): KernelInfo {
   let info = described.get(module);
   if (info === undefined) {
-    const { exports } = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1 }));
+    const { exports } = instantiate(module, 1);
     const number = (name: string): number => {
       const value: unknown = (exports[name] as WebAssembly.Global | undefined)?.value;
       if (typeof value === 'number') return value;
@@ -69,15 +65,20 @@ export function describeKernels(module: WebAssembly.Module): KernelInfo {
 
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */
 export function instantiateKernels(module: WebAssembly.Module, pages: number): Instance {
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { exports } = instantiate(module, memory);
-  return { kernels: exports as unknown as Kernels, memory };
+  const { exports, memory } = instantiate(module, pages);
+  const kernels: Record<string, Kernel> = {};
+  for (const [name, value] of Object.entries(exports)) {
+    // What the loader wraps counts arguments for functions that leave some out; kernels take all of theirs.
+    if ('original' in value) kernels[name] = value.original;
+  }
+  return { kernels, memory };
 }
 
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): { exports: WebAssembly.Exports } {
-  const imports = { env: { memory } };
-  // The loader asks instanceof, and takes another realm's Module for bytes.
-  return module instanceof WebAssembly.Module
-    ? instantiateSync(module, imports).instance
-    : new WebAssembly.Instance(module, imports);
+/** Globals, and functions as the loader wraps them. */
+type Exports = Record<string, WebAssembly.Global | { readonly original: Kernel }>;
+
+function instantiate(module: WebAssembly.Module, pages: number): { exports: Exports; memory: WebAssembly.Memory } {
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  return { exports: demangle<Exports>(instance.exports), memory };
 }

@@ -1,6 +1,6 @@
 // Damage to model files: fields found by walking the schema's tables, and bytes.
+import { fileBytesField } from '../../src/model/decode.js';
 import { type Field, SCALAR_BYTES, TABLES } from '../../src/model/layout.js';
-import { fileBytesField } from '../../src/model/verify.js';
 
 export type Random = (n: number) => number;
 
@@ -56,7 +56,7 @@ export function placesOf(file: Uint8Array): Place[] {
     if (place === 0) return;
     if (field.kind === 'scalar') {
       const bytes = SCALAR_BYTES[field.type];
-      places.push({ at: place, bytes, what: field.type === 'f32' ? 'float' : 'number' });
+      places.push({ at: place, bytes, what: field.type === 'Float32' ? 'float' : 'number' });
       return;
     }
     places.push({ at: place, bytes: 4, what: 'offset' });

@@ -4,10 +4,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ModelFormatError } from '../../src/errors.js';
 import { GraphBuilder } from '../../src/model/builder.js';
+import { decode, fileBytesField } from '../../src/model/decode.js';
 import { Model } from '../../src/model/generated/bitlane/fb/model.js';
 import { readModel } from '../../src/model/read.js';
 import { int8, roundingShift } from '../../src/model/specs.js';
-import { fileBytesField, verify } from '../../src/model/verify.js';
 import { writeModel } from '../../src/model/write.js';
 import { denseNetwork } from '../helpers/graphs.js';
 
@@ -22,7 +22,7 @@ function rootField(bytes: Uint8Array, slot: number): number {
 
 const TENSORS = 3;
 
-test('verify stops a vector that names one table over and over', () => {
+test('decode stops a vector that names one table over and over', () => {
   // FlatBuffers offsets only point forward, so the vector has to stand before the table that it repeats: a vector of
   // 15,000 entries, then a copy of the metadata-free file's own first tensor, moved behind it.
   const grown = new Uint8Array(65536 + file.length);
@@ -61,7 +61,7 @@ test('verify stops a vector that names one table over and over', () => {
   }
 });
 
-test('verify stops tables that name one long vector over and over', () => {
+test('decode stops tables that name one long vector over and over', () => {
   const g = new GraphBuilder('shared');
   let x = g.input('x', [200], int8);
   // Constants stand in the file in their order, and offsets only point forward: the long one is the last.
@@ -78,19 +78,19 @@ test('verify stops tables that name one long vector over and over', () => {
   const last = fieldOf(9) + view.getUint32(fieldOf(9), true);
   for (let i = 0; i < 9; i++) view.setUint32(fieldOf(i), last - fieldOf(i), true);
   assert.throws(
-    () => verify(shared),
+    () => decode(shared, Infinity),
     (error: Error) => error instanceof ModelFormatError && /shared over and over/.test(error.message),
   );
 });
 
-test('verify refuses vector lengths that run out of the file or overflow', () => {
+test('decode refuses vector lengths that run out of the file or overflow', () => {
   for (const length of [0x7fffffff, 0x80000000, 0xffffffff, file.length]) {
     const damaged = file.slice();
     const view = new DataView(damaged.buffer);
     const field = rootField(damaged, TENSORS);
     view.setUint32(field + view.getUint32(field, true), length, true);
     assert.throws(
-      () => verify(damaged),
+      () => decode(damaged, Infinity),
       (error: Error) => error instanceof ModelFormatError && /model\.tensors/.test(error.message),
     );
   }
