@@ -61,7 +61,7 @@ test('a file that is no model exits with 1 and says what it is', () => {
     [put(folder, 'empty.qnn', ''), /got an empty file; the first argument is the model/],
     [PNG, /got a PNG picture; the first argument is the model/],
     [put(folder, 'text.qnn', 'this is only text, no model'), /the identifier "QNN1"/],
-    [put(folder, 'version.qnn', withVersion(99)), /model\.version" expected 1, got 99.*export the model again/],
+    [put(folder, 'version.qnn', withVersion(99)), /model\.version" \(byte \d+\) expected 1, got 99.*export the model again/],
   ];
   for (const [path, message] of cases) {
     for (const [command, ...rest] of commands) fails(1, message, command, path, ...rest);
