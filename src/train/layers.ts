@@ -21,8 +21,19 @@ export function gatherBytes(tape: Tape, data: Tensor, indices: Tensor, features:
   });
 }
 
-/** y = x W^T without bias: x (B, I), W (O, I), y (B, O). dx = dy W, dW = dy^T x. */
-export function dense(tape: Tape, x: Tensor, weights: Tensor, label: string): Tensor {
+/**
+ * What one of the two backward products of a layer takes for the output's gradient dy, and the calls that make it:
+ * quantizers may differ between the product that goes on to the inputs and the one that is the weights' gradient.
+ */
+export type BackwardPath = (
+  dy: Tensor,
+  product: 'inputs' | 'weights',
+) => { readonly calls: readonly Call[]; readonly output: Tensor };
+
+const UNQUANTIZED: BackwardPath = (dy) => ({ calls: [], output: dy });
+
+/** y = x W^T without bias: x (B, I), W (O, I), y (B, O). dx = dy W, dW = dy^T x, each with its path's dy. */
+export function dense(tape: Tape, x: Tensor, weights: Tensor, label: string, path = UNQUANTIZED): Tensor {
   const [rows, inputs] = matrixShape(x);
   const [outputs, columns] = matrixShape(weights);
   if (columns !== inputs) throw new RangeError(`dense "${label}" expected weights of ${inputs} inputs, got ${columns}`);
@@ -41,18 +52,20 @@ export function dense(tape: Tape, x: Tensor, weights: Tensor, label: string): Te
       const calls: Call[] = [];
       const dx = target(x);
       if (dx) {
-        calls.push({
+        const from = path(dy, 'inputs');
+        calls.push(...from.calls, {
           kernel: 'matmul',
           params: { m: rows, n: inputs, k: outputs, transposeA: false, transposeB: false, accumulate: dx.accumulate },
-          tensors: [dy, weights, dx.tensor],
+          tensors: [from.output, weights, dx.tensor],
         });
       }
       const dw = target(weights);
       if (dw) {
-        calls.push({
+        const from = path(dy, 'weights');
+        calls.push(...from.calls, {
           kernel: 'matmul',
           params: { m: outputs, n: inputs, k: rows, transposeA: true, transposeB: false, accumulate: dw.accumulate },
-          tensors: [dy, x, dw.tensor],
+          tensors: [from.output, x, dw.tensor],
         });
       }
       return calls;
@@ -245,8 +258,9 @@ export function conv2d(
   shape: ImageShape,
   window: { readonly kernel: number; readonly stride: number; readonly padding: number },
   label: string,
+  path = UNQUANTIZED,
 ): Tensor {
-  return dense(tape, patches(tape, x, shape, window, `${label} patches`), weights, label);
+  return dense(tape, patches(tape, x, shape, window, `${label} patches`), weights, label, path);
 }
 
 /**

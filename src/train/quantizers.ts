@@ -4,7 +4,7 @@
 // IEEE JSTSP 2020. XNOR-Net: Rastegari et al., ECCV 2016. DoReFa-Net: Zhou et al. 2016. StatQuant: Chen et al., "A
 // Statistical Framework for Low-bitwidth Training of Deep Neural Networks", NeurIPS 2020, after its published code.
 import type { Call, GradientScheme, Statistic } from './kernels.js';
-import type { Blend, NoiseSource } from './layers.js';
+import type { BackwardPath, Blend, NoiseSource } from './layers.js';
 import type { Tape } from './tape.js';
 import { matrixShape, tensor, type Tensor } from './tensor.js';
 
@@ -104,17 +104,27 @@ export function dorefaWeights(tape: Tape, w: Tensor, bits: number, label: string
  */
 export type GradientQuantizer = 'dorefa' | 'log' | 'ptq' | 'psq' | 'bhq';
 
-/** The calls that quantize `gradient`, and the tensor that they fill. */
+/**
+ * The calls that quantize `gradient`, and the tensor that they fill. The rows of the gradient are samples; where a sample
+ * has several, as the pixels of a convolution, `samples` says how many there are.
+ */
 export function quantizeGradient(
   gradient: Tensor,
   quantizer: GradientQuantizer,
   bits: number,
   { key, stream }: NoiseSource,
+  samples?: number,
 ): { readonly calls: readonly Call[]; readonly output: Tensor } {
   if (!Number.isInteger(bits) || bits < 2 || bits > 16) {
     throw new RangeError(`"bits" expected an integer from 2 to 16, got ${bits}`);
   }
-  const [rows, columns] = matrixShape(gradient);
+  const rows = samples ?? matrixShape(gradient)[0];
+  const columns = gradient.size / rows;
+  if (!Number.isInteger(columns)) {
+    throw new RangeError(
+      `gradient "${gradient.label}" expected whole rows of ${rows} samples, got ${gradient.size} values`,
+    );
+  }
   const whole = quantizer === 'ptq';
   const affine = quantizer === 'ptq' || quantizer === 'psq' || quantizer === 'bhq';
   const scheme: GradientScheme = affine ? 'affine' : quantizer;
@@ -177,4 +187,31 @@ export function gradientQuantizer(
       return [...quantized.calls, { kernel: 'scale', params, tensors: [quantized.output, dx.tensor] }];
     },
   });
+}
+
+/** A gradient quantizer with its number of bits. */
+export interface GradientPrecision {
+  readonly quantizer: GradientQuantizer;
+  readonly bits: number;
+}
+
+/** StatQuant's gradient of weights. */
+const WEIGHT_PATH: GradientPrecision = { quantizer: 'ptq', bits: 8 };
+
+/**
+ * StatQuant's backward pass for dense() and conv2d(): two independent quantizations of one output's gradient, `inputs` for
+ * the product that goes on (4 or 5 bits of bhq, say), `weights` for the weights' gradient, 8 bits of ptq by default. Both
+ * are unbiased, and so are both products. Takes two streams of noise: `stream`, and `stream` + 2^31.
+ */
+export function statQuant(
+  { inputs, weights = WEIGHT_PATH }: { readonly inputs: GradientPrecision; readonly weights?: GradientPrecision },
+  { key, stream }: NoiseSource,
+  samples?: number,
+): BackwardPath {
+  if (!(stream >= 0 && stream < 2 ** 31)) throw new RangeError(`"stream" expected 0 to 2^31 - 1, got ${stream}`);
+  return (dy, product) => {
+    const { quantizer, bits } = product === 'inputs' ? inputs : weights;
+    const own = product === 'inputs' ? stream : stream + 2 ** 31;
+    return quantizeGradient(dy, quantizer, bits, { key, stream: own }, samples);
+  };
 }

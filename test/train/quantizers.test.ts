@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
-import { map } from '../../src/train/layers.js';
+import { conv2d, dense, map } from '../../src/train/layers.js';
 import { squaredDistance } from '../../src/train/losses.js';
 import {
   linearQuantizer,
@@ -20,6 +20,7 @@ import {
   dorefaWeights,
   gradientQuantizer,
   quantizeGradient,
+  statQuant,
   ternaryThreshold,
   xnorWeights,
   type GradientQuantizer,
@@ -228,6 +229,102 @@ test('gradientQuantizer() leaves values alone and quantizes what comes back', as
     );
   });
   assert.throws(() => quantizeGradient(key, 'psq', 1, { key, stream: 1 }), /"bits" expected an integer from 2 to 16/);
+});
+
+/**
+ * Means and total variances of dx and dw of a layer of StatQuant over many draws, with the gradients that it would have
+ * without quantizers. The output's gradient has one row 100 times larger.
+ */
+async function twoPaths(quantizer: GradientQuantizer, draws: number, kind: 'dense' | 'conv') {
+  const cpu = new CpuReference();
+  const random = new Random(4);
+  const key = tensor('key', [1], 'u32');
+  const [samples, pixels, inputs, outputs] = kind === 'dense' ? [16, 1, 6, 32] : [8, 9, 2, 5];
+  const image = { images: samples, height: 3, width: 3, channels: inputs };
+  const window = { kernel: 3, stride: 1, padding: 1 };
+  const x = tensor('x', [samples * pixels, inputs]);
+  const w = tensor('w', [outputs, kind === 'dense' ? inputs : 9 * inputs]);
+  const goal = tensor('goal', [samples * pixels, outputs]);
+  const record = (path?: ReturnType<typeof statQuant>) => {
+    const tape = new Tape();
+    tape.watch(x);
+    tape.watch(w);
+    const y = kind === 'dense' ? dense(tape, x, w, 'y', path) : conv2d(tape, x, w, image, window, 'y', path);
+    return { tape, gradients: tape.backward(squaredDistance(tape, y, goal, 'loss')) };
+  };
+  const plain = record();
+  const rounded = record(statQuant({ inputs: { quantizer, bits: 4 } }, { key, stream: 3 }, samples));
+  for (const t of [x, w])
+    cpu.write(
+      t,
+      Float64Array.from({ length: t.size }, () => random.uniform(-1, 1)),
+    );
+  const first = goal.size / samples;
+  cpu.write(
+    goal,
+    Float64Array.from({ length: goal.size }, (_, i) => random.uniform(-1, 1) * (i < first ? 5000 : 50)),
+  );
+  for (const { gradients } of [plain, rounded]) cpu.write(gradients.seed, [1]);
+  (await cpu.compile([...plain.tape.forward(), ...plain.gradients.calls])).run();
+  (await cpu.compile(rounded.tape.forward())).run();
+  const program = await cpu.compile(rounded.gradients.calls);
+  const results = [x, w].map((t) => ({ t, sum: new Float64Array(t.size), squares: new Float64Array(t.size) }));
+  for (let draw = 0; draw < draws; draw++) {
+    cpu.write(key, [draw]);
+    program.run();
+    for (const { t, sum, squares } of results) {
+      const exact = cpu.array(plain.gradients.of(t));
+      cpu.array(rounded.gradients.of(t)).forEach((v, i) => {
+        sum[i] += v - exact[i];
+        squares[i] += (v - exact[i]) ** 2;
+      });
+    }
+  }
+  return results.map(({ t, sum, squares }) => {
+    // In standard errors of the mean; all values of these products are uncertain.
+    const bias = sum.map((v, i) => Math.abs(v) / Math.sqrt(squares[i] + 1e-30));
+    const variance = squares.reduce((total, square) => total + square / draws, 0);
+    return { label: t.label, bias: Math.max(...bias), variance };
+  });
+}
+
+for (const kind of ['dense', 'conv'] as const) {
+  test(`statQuant() of ${kind}: both gradients are unbiased, and variances fall from PTQ to PSQ to BHQ`, async () => {
+    const [ptq, psq, bhq] = [
+      await twoPaths('ptq', 300, kind),
+      await twoPaths('psq', 300, kind),
+      await twoPaths('bhq', 300, kind),
+    ];
+    console.log(
+      `${kind}, variance of dx: PTQ ${ptq[0].variance}, PSQ ${psq[0].variance}, BHQ ${bhq[0].variance}; of dw (8-bit PTQ) ` +
+        `${ptq[1].variance}; largest bias ${Math.max(...[...ptq, ...psq, ...bhq].map(({ bias }) => bias))} standard errors`,
+    );
+    for (const { label, bias } of [...ptq, ...psq, ...bhq]) assert.ok(bias < 5, `${label} is off by ${bias} errors`);
+    assert.ok(bhq[0].variance <= psq[0].variance && psq[0].variance <= ptq[0].variance);
+    // The weights' gradient has a quantizer of its own, whatever the inputs' one.
+    for (const { variance } of [psq[1], bhq[1]]) assert.is(variance, ptq[1].variance);
+  });
+}
+
+test('statQuant() quantizes the two paths with different noise, and only those that are asked for', async () => {
+  const key = tensor('key', [1], 'u32');
+  const path = statQuant(
+    { inputs: { quantizer: 'psq', bits: 4 }, weights: { quantizer: 'psq', bits: 4 } },
+    { key, stream: 3 },
+  );
+  const { g, values } = dominated();
+  const cpu = new CpuReference();
+  const [inputs, weights] = [path(g, 'inputs'), path(g, 'weights')];
+  cpu.write(g, values);
+  cpu.write(key, [1]);
+  (await cpu.compile([...inputs.calls, ...weights.calls])).run();
+  assert.ok(cpu.array(inputs.output).some((v, i) => v !== cpu.array(weights.output)[i]));
+  const tape = new Tape();
+  const [x, w] = [tensor('x', [16, 8]), tape.watch(tensor('w', [32, 8]))];
+  const loss = squaredDistance(tape, dense(tape, x, w, 'y', path), g, 'loss');
+  const quantized = tape.backward(loss).calls.filter(({ kernel }) => kernel === 'quantizeGradient');
+  assert.is(quantized.length, 1);
+  assert.throws(() => quantizeGradient(g, 'psq', 4, { key, stream: 1 }, 7), /whole rows of 7 samples, got 512 values/);
 });
 
 test.run();
