@@ -7,8 +7,14 @@ import type { DemoOptions } from './commands/demo.js';
 import type { EvalOptions } from './commands/eval.js';
 import type { InspectOptions } from './commands/inspect.js';
 import type { RunOptions } from './commands/run.js';
-import type { RecipeName, TrainCommandOptions } from './commands/train.js';
+import type { TrainCommandOptions } from './commands/train.js';
+import type { DatasetName } from './datasets.js';
+import type { RecipeName } from './recipes.js';
 import { printable } from './text.js';
+
+// By name only: the modules behind them load the trainer, which --help does not need.
+const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet'];
+const DATASET_NAMES: readonly DatasetName[] = ['mnist', 'fashion-mnist', 'cifar10'];
 
 const INPUT_HELP = `
 An input is told by its content:
@@ -24,8 +30,9 @@ Examples
   bitlane run models/mnist-mlp.qnn models/digits/mnist-test-10.idx3-ubyte --json`;
 
 const DATA_HELP = `
-The folder holds the files of MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
-t10k-labels-idx1-ubyte, plain or with .gz. Evaluation reads the last two only.`;
+The folder holds the files of MNIST or Fashion-MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or with .gz; or of CIFAR-10's binary version: data_batch_1.bin to
+data_batch_5.bin, test_batch.bin. Evaluation reads the test set only.`;
 
 const TRAIN_HELP = `${DATA_HELP}
 
@@ -66,9 +73,10 @@ export function createProgram(): Command {
 
   program
     .command('eval')
-    .description('measure the accuracy of a model on the MNIST test set')
+    .description('measure the accuracy of a model on a test set')
     .argument('<model>', 'model file (.qnn)')
     .requiredOption('--data <folder>', 'folder of the data set')
+    .addOption(datasetOption('the one that the model was trained on'))
     .option('--limit <n>', 'use only the first n test samples', positive)
     .addOption(buildOption())
     .option('--json', 'print one line of JSON')
@@ -89,9 +97,10 @@ export function createProgram(): Command {
   program
     .command('train')
     .description('train a recipe and write the model file')
-    .addArgument(new Argument('<recipe>', 'what to train').choices(['mnist-mlp']))
+    .addArgument(new Argument('<recipe>', 'what to train').choices(RECIPE_NAMES))
     .requiredOption('--data <folder>', 'folder of the data set')
     .requiredOption('--out <file>', 'model file to write')
+    .addOption(datasetOption("the recipe's"))
     .option('--epochs <n>', "passes over the training set (default: the recipe's)", positive)
     .option('--seed <n>', 'the same seed on the same device gives the same file', natural, 1)
     .option('--limit <n>', 'use only the first n training samples', positive)
@@ -132,6 +141,10 @@ function buildOption(): Option {
   return new Option('--build <name>', 'build of the kernels; all give equal answers')
     .choices([...BUILDS, 'auto'])
     .default('auto', 'auto: the fastest that runs here');
+}
+
+function datasetOption(fallback: string): Option {
+  return new Option('--dataset <name>', `what the data folder holds (default: ${fallback})`).choices(DATASET_NAMES);
 }
 
 function integer(text: string, least: number, most: number): number {

@@ -1,9 +1,9 @@
 // bitlane/train: trains binarized networks on WebGPU or the CPU and hands over plain data for export.
 export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { augment, type Augmentation } from './data/augment.js';
-export { loadCifar10, parseCifar10 } from './data/cifar10.js';
+export { loadCifar10, loadCifar10Split, parseCifar10 } from './data/cifar10.js';
 export { encodeTokens, tokenBatches, tokenize, vocabularyOf, type TokenBatch, type Vocabulary } from './data/text.js';
-export { loadMnist, loadMnistSplit } from './data/mnist.js';
+export { loadFashionMnist, loadMnist, loadMnistSplit } from './data/mnist.js';
 export { parseIdx, type IdxArray } from './data/idx.js';
 export type { Dataset, LabelledBytes } from './data/dataset.js';
 export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';

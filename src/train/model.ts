@@ -74,11 +74,13 @@ export interface Parameter {
 
 /** The tensors of a network, shared by its training and evaluation tapes. */
 export class Model {
+  /** Shape of a sample: [features] or [height, width, channels]. */
+  readonly inputShape: readonly number[];
   readonly parameters: readonly Parameter[];
   readonly #layers: readonly Layer[];
 
-  /** `inputShape` is that of a sample: [features] or [height, width, channels]. */
   constructor(inputShape: readonly number[], specs: readonly LayerSpec[]) {
+    this.inputShape = inputShape;
     let shape = inputShape;
     this.#layers = specs.map((spec) => {
       const { name, outputs } = spec;

@@ -3,6 +3,7 @@
 // numbers and labels and runs one program.
 import { Random } from '../numerics/random.js';
 import { openBackend, type DeviceChoice } from './backend.js';
+import { augment, type Augmentation } from './data/augment.js';
 import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
 import { Evaluator, type TestAnswers } from './evaluator.js';
 import type { Backend } from './kernels.js';
@@ -33,6 +34,8 @@ export interface Recipe {
    */
   readonly stepScale: 'glorot' | 'none';
   readonly init: WeightInit;
+  /** Training pictures are shifted and mirrored anew each time they are seen. Default: as they are. */
+  readonly augmentation?: Augmentation;
 }
 
 /** Where training stands; loss and accuracy are means over the current epoch so far, of the training batches. */
@@ -73,7 +76,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   const { epochs = recipe.epochs, seed = 1 } = options;
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`"epochs" expected an integer >= 1, got ${epochs}`);
   if (!Number.isInteger(seed)) throw new RangeError(`"seed" expected an integer, got ${seed}`);
-  const features = data.inputShape.reduce((product, dimension) => product * dimension, 1);
+  const features = product(data.inputShape);
   checkSamples('train', data.train, features, data.classes.length);
   checkSamples('test', data.test, features, data.classes.length);
   const { training, validation } = split(recipe, data, options.limit);
@@ -84,7 +87,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
     const evaluator = await Evaluator.create(backend, model, features);
-    const run = { recipe, training, epochs, features, random, seed };
+    const run = { recipe, training, epochs, random, seed };
     const task = await classification(backend, model, run, async () => {
       if (!validation) return undefined;
       return (await evaluator.evaluate(validation, options.signal)).accuracy;
@@ -155,7 +158,6 @@ interface Run {
   readonly recipe: Recipe;
   readonly training: LabelledBytes;
   readonly epochs: number;
-  readonly features: number;
   readonly random: Random;
   readonly seed: number;
 }
@@ -168,16 +170,18 @@ function classified({ validation, ...rest }: LoopProgress): TrainProgress {
 async function classification(
   backend: Backend,
   model: Model,
-  { recipe, training, epochs, features, random, seed }: Run,
+  { recipe, training, epochs, random, seed }: Run,
   validate: () => Promise<number | undefined>,
 ): Promise<TrainTask> {
   const { batchSize } = recipe;
-  const samples = uploadBytes(backend, 'training samples', training.samples);
-  const indices = tensor('batch indices', [batchSize], 'u32');
+  const batches = batchSource(backend, { recipe, training, inputShape: model.inputShape, random });
   const labels = tensor('batch labels', [batchSize], 'u32');
   const totals = tensor('totals', [2]);
   const tape = new Tape();
-  const scores = model.trainingPass(tape, gatherBytes(tape, samples, indices, features));
+  const scores = model.trainingPass(
+    tape,
+    gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape)),
+  );
   const optimizer = adam();
   const parameters = model.parameters.map(({ tensor, fan }) => {
     const stepScale = fan && recipe.stepScale === 'glorot' ? glorotStepScale(...fan) : 1;
@@ -208,7 +212,7 @@ async function classification(
     program: () => program,
     writeStep(_, step) {
       const batch = order.subarray((step - 1) * batchSize, step * batchSize);
-      backend.write(indices, batch);
+      batches.write(batch);
       backend.write(
         labels,
         batch.map((sample) => training.labels[sample]),
@@ -219,9 +223,44 @@ async function classification(
   };
 }
 
-function uploadBytes(backend: Backend, label: string, bytes: Uint8Array): Tensor {
-  const data = words(bytes);
-  const t = tensor(label, [data.length], 'u32');
-  backend.write(t, data);
-  return t;
+/** Where a step's samples come from: the whole set on the device, or where they are augmented, a batch that the host writes. */
+function batchSource(
+  backend: Backend,
+  {
+    recipe: { batchSize, augmentation },
+    training,
+    inputShape,
+    random,
+  }: Pick<Run, 'recipe' | 'training' | 'random'> & { readonly inputShape: readonly number[] },
+): { readonly samples: Tensor; readonly indices: Tensor; readonly write: (batch: Uint32Array) => void } {
+  const indices = tensor('batch indices', [batchSize], 'u32');
+  if (!augmentation) {
+    const data = words(training.samples);
+    const samples = tensor('training samples', [data.length], 'u32');
+    backend.write(samples, data);
+    return { samples, indices, write: (batch) => backend.write(indices, batch) };
+  }
+  if (inputShape.length !== 3) {
+    throw new RangeError(`"augmentation" expected height, width and channels, got [${inputShape.join(', ')}]`);
+  }
+  const features = product(inputShape);
+  const bytes = new Uint8Array(batchSize * features);
+  const samples = tensor('augmented samples', [Math.ceil(bytes.length / 4)], 'u32');
+  backend.write(
+    indices,
+    Uint32Array.from({ length: batchSize }, (_, i) => i),
+  );
+  const write = (batch: Uint32Array): void => {
+    batch.forEach((sample, i) => {
+      const from = training.samples.subarray(sample * features, (sample + 1) * features);
+      const to = bytes.subarray(i * features, (i + 1) * features);
+      augment(from, to, inputShape as [number, number, number], augmentation, random);
+    });
+    backend.write(samples, words(bytes));
+  };
+  return { samples, indices, write };
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((result, dimension) => result * dimension, 1);
 }

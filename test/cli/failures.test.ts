@@ -45,7 +45,16 @@ test('a command line that cannot be meant exits with 2', () => {
   fails(2, /too many arguments/, 'inspect', model, model);
   fails(2, /--limit <n>.*'0' is invalid.*from 1/, 'eval', model, '--data', data, '--limit', '0');
   fails(2, /Allowed choices are scalar, simd, relaxed, auto/, 'eval', model, '--data', data, '--build', 'avx');
-  fails(2, /Allowed choices are mnist-mlp/, 'train', 'resnet', '--data', data, '--out', join(folder, 'x.qnn'));
+  fails(
+    2,
+    /Allowed choices are mnist-mlp, mnist-cnn, cifar10-convnet/,
+    'train',
+    'resnet',
+    '--data',
+    data,
+    '--out',
+    join(folder, 'x.qnn'),
+  );
   fails(2, /at least one batch, 100/, 'train', 'mnist-mlp', '--data', data, '--out', join(folder, 'x'), '--limit', '5');
   const alone = bitlane();
   assert.is(alone.code, 2);
@@ -61,7 +70,10 @@ test('a file that is no model exits with 1 and says what it is', () => {
     [put(folder, 'empty.qnn', ''), /got an empty file; the first argument is the model/],
     [PNG, /got a PNG picture; the first argument is the model/],
     [put(folder, 'text.qnn', 'this is only text, no model'), /the identifier "QNN1"/],
-    [put(folder, 'version.qnn', withVersion(99)), /model\.version" \(byte \d+\) expected 1, got 99.*export the model again/],
+    [
+      put(folder, 'version.qnn', withVersion(99)),
+      /model\.version" \(byte \d+\) expected 1, got 99.*export the model again/,
+    ],
   ];
   for (const [path, message] of cases) {
     for (const [command, ...rest] of commands) fails(1, message, command, path, ...rest);
@@ -141,7 +153,7 @@ test('a model that takes bits refuses pictures and takes raw bytes', () => {
   );
   fails(1, /expected raw values .* got an idx file/, 'run', path, IDX);
   assert.is(bitlane('run', path, put(folder, 'bits.raw', new Uint8Array(8))).code, 0);
-  fails(1, /expected to take the data set's 28 x 28 bytes/, 'eval', path, '--data', data);
+  fails(1, /expected to take the data set's 28 x 28 x 1 bytes/, 'eval', path, '--data', data);
 });
 
 test('a data folder that is missing or damaged exits with 1', () => {

@@ -125,6 +125,36 @@ test('train --run can be stopped and continued to the same file, with metrics, c
   assert.match(readFileSync(join(parts, 'report.html'), 'utf8'), /<polyline points="[\d.]+,[\d.]+ /);
 });
 
+test('train mnist-cnn writes a convolutional net whose record eval reads the data set from', () => {
+  const file = join(folder, 'cnn.qnn');
+  const args = ['mnist-cnn', '--data', data, '--out', file, '--device', 'cpu', '--dataset', 'fashion-mnist'];
+  const { code, stdout, stderr } = bitlane('train', ...args, '--epochs', '1', '--limit', '100', '--json');
+  assert.is(code, 0, stderr);
+  const result = JSON.parse(stdout) as Record<string, unknown>;
+  assert.ok((result['bytes'] as number) <= 60_000);
+  const evaluated = JSON.parse(bitlane('eval', file, '--data', data, '--json').stdout) as Record<string, unknown>;
+  assert.is(evaluated['correct'], result['correct']);
+  const { metadata } = JSON.parse(bitlane('inspect', file, '--json').stdout) as {
+    metadata: { labels: string[]; training: Record<string, string> };
+  };
+  assert.is(metadata.training['dataset'], 'Fashion-MNIST');
+  assert.is(metadata.labels[9], 'Ankle boot');
+});
+
+test('train and eval read CIFAR-10 by its own names', () => {
+  const cifar = join(folder, 'cifar10');
+  const records = (count: number): Uint8Array =>
+    Uint8Array.from({ length: count * 3073 }, (_, i) => (i % 3073 ? i : i % 10));
+  for (let i = 1; i <= 5; i++) put(cifar, `data_batch_${i}.bin`, records(1));
+  const missing = bitlane('train', 'cifar10-convnet', '--data', cifar, '--out', join(folder, 'x.qnn'));
+  assert.is(missing.code, 1);
+  assert.match(missing.stderr, /test_batch.bin" could not be read: ENOENT; the binary version of CIFAR-10 is at/);
+  put(cifar, 'test_batch.bin', records(3));
+  const { code, stderr } = bitlane('eval', out, '--data', cifar, '--dataset', 'cifar10');
+  assert.is(code, 1);
+  assert.match(stderr, /expected to take the data set's 32 x 32 x 3 bytes, got a model for 28 x 28 x 1/);
+});
+
 test('train refuses --resume without a run', () => {
   const missing = bitlane(...ARGS, '--resume');
   assert.is(missing.code, 2);

@@ -7,7 +7,10 @@ import { writeModel } from '../../src/model/write.js';
 import { foldBatchNorm } from '../../src/numerics/batchnorm.js';
 import { sign } from '../../src/numerics/bits.js';
 import { evaluate } from '../../src/reference/evaluate.js';
-import type { TrainedDense, TrainedNetwork } from '../../src/train/network.js';
+import { load } from '../../src/index.node.js';
+import type { TrainedConv, TrainedDense, TrainedNetwork } from '../../src/train/network.js';
+import { kernelBytes } from '../helpers/builds.js';
+import { convolve } from '../helpers/convolve.js';
 import { randomInts } from '../helpers/random.js';
 
 test('foldToThresholds compares as the float formula does, at every accumulator', () => {
@@ -130,6 +133,61 @@ test('exportNetwork gives a graph that can be written, with the training record'
   assert.equal(graph.metadata.labels, ['a', 'b', 'c']);
 });
 
+const conv1: TrainedConv = {
+  ...layer('conv1', 25, 12, 'sign', 11),
+  kind: 'conv2d',
+  inputShape: [9, 10, 1],
+  kernel: 5,
+  padding: 2,
+  pool: 2,
+  activation: 'sign',
+};
+const conv2: TrainedConv = {
+  ...layer('conv2', 9 * 12, 17, 'sign', 12),
+  kind: 'conv2d',
+  inputShape: [4, 5, 12],
+  kernel: 3,
+  padding: 1,
+  pool: 1,
+  activation: 'sign',
+};
+const conv3: TrainedConv = { ...conv2, name: 'conv3', pool: 3 };
+const norm1 = conv1.norm;
+const wide = { ...norm1, mean: norm1.mean.map((x) => x * 150), variance: norm1.variance.map((x) => x * 40000) };
+
+for (const [name, inner, features] of [
+  ['no pool', conv2, 4 * 5 * 17],
+  ['a pool that leaves pixels out', conv3, 17],
+] as const) {
+  test(`exportNetwork gives the float convolutional net to the last score: ${name}`, async () => {
+    const last = layer('last', features, 3, 'none', 13);
+    const first = { ...conv1, norm: wide };
+    assert.ok(first.norm.gamma.some((g) => g < 0) && inner.norm.gamma.some((g) => g < 0));
+    const graph = exportNetwork({ ...network, inputShape: [9, 10, 1], layers: [first, inner, last] });
+    const { scale } = graph.tensors.at(-1)!;
+    const model = await load(writeModel(graph), { build: 'simd', module: kernelBytes('simd') });
+    const random = randomInts(6);
+    const affine = foldBatchNorm(last.norm);
+    let largest = 0;
+    const seen = new Set<number>();
+    for (let i = 0; i < 60; i++) {
+      const bytes = Uint8Array.from({ length: 90 }, () => random(256));
+      const scores = evaluate(graph, [bytes])[0];
+      assert.equal([...model.run(bytes)['last']], [...scores]);
+      const centred = Array.from(bytes, (p) => 2 * p - 255);
+      const bits = convolve(inner, convolve(first, centred));
+      for (let n = 0; n < 3; n++) {
+        const sum = bits.reduce((total, v, k) => total + v * sign(last.weights[n * features + k]), 0);
+        largest = Math.max(largest, Math.abs(scores[n] * scale - (affine.scale[n] * sum + affine.shift[n])));
+        seen.add(sum);
+      }
+    }
+    console.log(`  largest difference of a score: ${largest}, scale ${scale}; ${seen.size} different sums`);
+    // A sum is at least 1, which would move a score by far more than this.
+    assert.ok(largest <= scale * (features / 2 + 1), `${largest}`);
+  });
+}
+
 test('exportNetwork refuses what has no integer form, by layer', () => {
   const [first, second, last] = network.layers as [TrainedDense, TrainedDense, TrainedDense];
   const broken =
@@ -145,6 +203,10 @@ test('exportNetwork refuses what has no integer form, by layer', () => {
   assert.throws(broken([first, last]), /layer "last" expected 19 inputs, got 24/);
   assert.throws(broken([first, second]), /layer "hidden2" expected activation none, got sign/);
   assert.throws(broken([{ ...first, weights: new Float32Array(3) }, second, last]), /expected 570 weights, got 3/);
+  const convs = (layers: (TrainedDense | TrainedConv)[]) => () =>
+    exportNetwork({ ...network, inputShape: [9, 10, 1], layers });
+  assert.throws(convs([conv2, last]), /layer "conv2" expected inputs \[9, 10, 1\], got \[4, 5, 12\]/);
+  assert.throws(convs([conv1]), /layer "conv1" expected a dense layer at the end/);
 });
 
 test('checkAgreement names the first sample that differs', () => {

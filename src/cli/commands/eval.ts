@@ -1,6 +1,6 @@
-// bitlane eval: accuracy and speed on the MNIST test set.
-import { loadMnistSplit } from '../../train/data/mnist.js';
+// bitlane eval: accuracy and speed on a test set.
 import { type BuildChoice, Classifier, openModel } from '../classifier.js';
+import { type DatasetName, datasetOf, DATASETS } from '../datasets.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { checkFolder } from '../files.js';
 import { count, duration, printable } from '../text.js';
@@ -10,14 +10,17 @@ export interface EvalOptions {
   readonly limit?: number;
   readonly build: BuildChoice;
   readonly json?: boolean;
+  /** Default: the one that the model was trained on. */
+  readonly dataset?: DatasetName;
 }
 
 export async function evaluate(modelPath: string, options: EvalOptions): Promise<void> {
   const model = await openModel(modelPath, { build: options.build, batch: BATCH });
   await checkFolder(options.data, 'data folder');
-  const test = await loadMnistSplit(options.data, 'test');
+  const { inputShape, loadTest } = DATASETS[options.dataset ?? datasetOf(model.metadata.training)];
+  const test = await loadTest(options.data);
   const classifier = new Classifier(model);
-  const { accuracy, samples, correct, seconds } = answerAll(classifier, test, [28, 28], options.limit);
+  const { accuracy, samples, correct, seconds } = answerAll(classifier, test, inputShape, options.limit);
   if (options.json) {
     const { name: modelName, build, batch } = model;
     console.log(JSON.stringify({ accuracy, samples, correct, seconds, model: modelName, build, batch }));

@@ -7,13 +7,15 @@ import { checkAgreement } from '../../export/agreement.js';
 import { exportNetwork } from '../../export/export.js';
 import { load } from '../../index.node.js';
 import { writeModel } from '../../model/write.js';
-import { type DeviceChoice, loadMnist, mnistMlp, type Recipe, train as trainNetwork } from '../../train/index.js';
+import { type DeviceChoice, train as trainNetwork } from '../../train/index.js';
 import { resolveDevice } from '../adapter.js';
 import { Classifier } from '../classifier.js';
+import { type DatasetName, DATASETS } from '../datasets.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { Interrupted, UsageError } from '../failure.js';
 import { checkFolder, checkTarget, writeWhole } from '../files.js';
 import { trainingProgress } from '../progress.js';
+import { type RecipeName, RECIPES } from '../recipes.js';
 import { RunFolder } from '../run-folder.js';
 import { count, duration } from '../text.js';
 
@@ -27,14 +29,14 @@ export interface TrainCommandOptions {
   readonly json?: boolean;
   readonly run?: string;
   readonly resume?: boolean;
+  /** Default: the recipe's. */
+  readonly dataset?: DatasetName;
 }
-
-const RECIPES = { 'mnist-mlp': mnistMlp } as const satisfies Record<string, () => Recipe>;
-export type RecipeName = keyof typeof RECIPES;
 
 export async function train(recipeName: RecipeName, options: TrainCommandOptions): Promise<void> {
   const { out, seed, limit } = options;
-  const recipe = RECIPES[recipeName]();
+  const recipe = RECIPES[recipeName].recipe();
+  const dataset = options.dataset ?? RECIPES[recipeName].dataset;
   const epochs = options.epochs ?? recipe.epochs;
   if (limit !== undefined && limit < recipe.batchSize) {
     throw new UsageError(`option --limit expected at least one batch, ${recipe.batchSize} samples, got ${limit}`);
@@ -50,17 +52,17 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   const progress = trainingProgress(process.stderr, recipe.batchSize);
   const start = performance.now();
   try {
-    const data = await loadMnist(options.data);
+    const data = await DATASETS[dataset].load(options.data);
     const device = resolveDevice(options.device);
     stopIfAborted();
-    const config = { recipe: recipeName, device, epochs, seed, limit: limit ?? null, data: options.data };
+    const config = { recipe: recipeName, dataset, device, epochs, seed, limit: limit ?? null, data: options.data };
     const run = options.run === undefined ? null : await RunFolder.open(options.run, config, options.resume === true);
     const result = await trainNetwork(recipe, data, {
       epochs,
       seed,
       device,
       signal,
-      command: commandOf(recipeName, out, { epochs, seed, limit }),
+      command: commandOf(recipeName, out, { epochs, seed, limit, dataset: options.dataset }),
       onProgress: (state) => {
         progress.update(state);
         run?.progress(state);
@@ -120,7 +122,11 @@ function interruptible(what: string) {
 }
 
 /** What the model file records: enough to make it again, without the folders of this machine. */
-function commandOf(recipe: string, out: string, options: Readonly<Record<string, number | undefined>>): string {
+function commandOf(
+  recipe: string,
+  out: string,
+  options: Readonly<Record<string, string | number | undefined>>,
+): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const flags = given.map(([name, value]) => `--${name} ${value}`);
   return ['bitlane', 'train', recipe, '--data', 'DIR', '--out', basename(out), ...flags].join(' ');

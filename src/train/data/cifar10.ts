@@ -10,21 +10,28 @@ const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog',
 
 /** Reads the training and the test set. @throws DataError naming the file that is missing or damaged */
 export async function loadCifar10(folder: string): Promise<Dataset> {
+  const train = await loadCifar10Split(folder, 'train');
+  const test = await loadCifar10Split(folder, 'test');
+  return { name: 'CIFAR-10', inputShape: [SIDE, SIDE, 3], classes: CLASSES, train, test };
+}
+
+/** Reads one of the two sets. @throws DataError naming the file that is missing or damaged */
+export async function loadCifar10Split(folder: string, split: 'train' | 'test'): Promise<LabelledBytes> {
   const { readFile } = await import('node:fs/promises');
-  const read = async (name: string): Promise<Uint8Array> => {
+  const names = split === 'train' ? [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`) : ['test_batch.bin'];
+  const parts: LabelledBytes[] = [];
+  for (const name of names) {
     const path = `${folder}/${name}`;
-    return readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
       throw new DataError(
         `"${path}" could not be read: ${String(cause.code)}; the binary version of CIFAR-10 is at ` +
           'https://www.cs.toronto.edu/~kriz/cifar.html',
         { cause },
       );
     });
-  };
-  const names = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
-  const train = await Promise.all(names.map(async (name) => parseCifar10(await read(name), name)));
-  const test = parseCifar10(await read('test_batch.bin'), 'test_batch.bin');
-  return { name: 'CIFAR-10', inputShape: [SIDE, SIDE, 3], classes: CLASSES, train: joined(train), test };
+    parts.push(parseCifar10(bytes, name));
+  }
+  return joined(parts);
 }
 
 /** The records of one file. @throws DataError if it is damaged; `name` stands for the file */

@@ -11,13 +11,38 @@ const WHERE =
 const SIDE = 28;
 const CLASSES = 10;
 
+const FASHION = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+];
+
 /** Reads the training and the test set. @throws DataError naming the file that is missing or damaged */
 export async function loadMnist(folder: string): Promise<Dataset> {
+  const digits = Array.from({ length: CLASSES }, (_, digit) => String(digit));
+  return loadImages(folder, 'MNIST', digits);
+}
+
+/**
+ * Reads Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): pictures of clothes in files that are named and shaped as MNIST's.
+ * @throws DataError naming the file that is missing or damaged
+ */
+export async function loadFashionMnist(folder: string): Promise<Dataset> {
+  return loadImages(folder, 'Fashion-MNIST', FASHION);
+}
+
+async function loadImages(folder: string, name: string, classes: readonly string[]): Promise<Dataset> {
   // One after the other, so that of several missing files the same one is named every time.
   const train = await loadMnistSplit(folder, 'train');
   const test = await loadMnistSplit(folder, 'test');
-  const classes = Array.from({ length: CLASSES }, (_, digit) => String(digit));
-  return { name: 'MNIST', inputShape: [SIDE, SIDE, 1], classes, train, test };
+  return { name, inputShape: [SIDE, SIDE, 1], classes, train, test };
 }
 
 /** Reads one of the two sets. @throws DataError naming the file that is missing or damaged */
