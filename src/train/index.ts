@@ -1,10 +1,14 @@
 // bitlane/train: trains binarized networks on WebGPU or the CPU and hands over plain data for export.
 export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { augment, type Augmentation } from './data/augment.js';
+export { writeBatch, type BatchRequest, type BatchSource } from './data/batches.js';
 export { loadCifar10, loadCifar10Split, parseCifar10 } from './data/cifar10.js';
 export { encodeTokens, tokenBatches, tokenize, vocabularyOf, type TokenBatch, type Vocabulary } from './data/text.js';
+export { dataFolder, type DataFolderOptions } from './data/download.js';
 export { loadFashionMnist, loadMnist, loadMnistSplit } from './data/mnist.js';
 export { parseIdx, type IdxArray } from './data/idx.js';
+export { Prefetcher, type Batch } from './data/prefetch.js';
+export { DATA_SOURCES, type DatasetName, type DataSource, type SourceFile } from './data/sources.js';
 export type { Dataset, LabelledBytes } from './data/dataset.js';
 export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
 export { CpuBackend, type CpuOptions } from './cpu/backend.js';

@@ -1,4 +1,8 @@
-// A classification data set of byte samples in memory, as the trainer takes it.
+// A classification data set of byte samples in memory, as the trainer takes it: a byte p enters the network as the odd
+// integer 2p - 255, and nothing else is done to it. Normalizing each channel by its mean and deviation is left out: weights of
+// the first layer are signs, so a deviation per channel would have to multiply the pixels themselves, which then are no
+// integers of 8 bits any more. The first batch normalization takes the mean and the scale of the whole out instead, and
+// exports as a threshold.
 
 /** Samples and their classes. */
 export interface LabelledBytes {
