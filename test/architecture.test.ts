@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   runtime: ['errors.ts', 'numerics', 'model', 'plan', 'wasm'],
   reference: ['errors.ts', 'numerics', 'model'],
   train: ['errors.ts', 'numerics'],
-  export: ['errors.ts', 'numerics', 'model', 'train/network.ts'],
+  export: ['errors.ts', 'numerics', 'model', 'train/network.ts', 'train/language/network.ts'],
   'load.ts': ['errors.ts', 'model', 'plan', 'runtime', 'wasm'],
   'index.ts': ['errors.ts', 'load.ts', 'model', 'runtime', 'sources.ts', 'wasm'],
   'sources.ts': ['errors.ts'],

@@ -16,6 +16,7 @@ const APPROXIMATE_SIGN: i32 = 7;
 const UNIT: i32 = 8;
 const TANH: i32 = 9;
 const SIGMOID: i32 = 10;
+const CENTERED: i32 = 11;
 
 /** Nearest power of two by logarithm, with x's sign: rounding at sqrt(2) is an addition to the bits. */
 // @ts-ignore: decorator
@@ -51,7 +52,7 @@ function map1(op: i32, x: f32, a: f32, b: f32): f32 {
     case TERNARY:
       return abs(x) <= a ? 0 : signOf(x);
     case LINEAR:
-      return max<f32>(-1, min<f32>(1, floor(x * a + 0.5) / a));
+      return max<f32>(-b, min<f32>(b, floor(x * a + 0.5) / a));
     case LOG: {
       const p = powerOfTwo(abs(x));
       if (p < a) return 0;
@@ -70,6 +71,8 @@ function map1(op: i32, x: f32, a: f32, b: f32): f32 {
       return hyperbolicTangent(x);
     case SIGMOID:
       return logistic(x);
+    case CENTERED:
+      return max<f32>(0.5 - a, min<f32>(a - 0.5, floor(x * a) + 0.5)) / a;
     default:
       return x;
   }
@@ -79,6 +82,8 @@ function slope1(op: i32, x: f32, a: f32, b: f32): f32 {
   switch (op) {
     case CLIP:
       return select<f32>(1, 0, x >= a && x <= b);
+    case LINEAR:
+      return select<f32>(1, 0, abs(x) <= b);
     case RELU:
       return select<f32>(1, 0, x > 0);
     case APPROXIMATE_SIGN:
@@ -256,11 +261,14 @@ export function slice(r: usize, task: i32): void {
 export function sliceBackward(r: usize, task: i32): void {
   const columns = int(r, 2);
   const first = int(r, 3);
-  const width = int(r, 4);
-  for (let c = 0; c < columns; c++) {
-    const inside = c >= first && c < first + width;
-    const d: f32 = inside ? load<f32>(at(r, 0) + ((<usize>task * width + c - first) << 2)) : 0;
-    const to = at(r, 1) + ((<usize>task * columns + c) << 2);
-    store<f32>(to, int(r, 5) ? load<f32>(to) + d : d);
+  const bytes = <usize>int(r, 4) << 2;
+  const from = at(r, 0) + <usize>task * bytes;
+  const row = at(r, 1) + ((<usize>task * columns) << 2);
+  const to = row + (<usize>first << 2);
+  if (int(r, 5)) {
+    for (let c: usize = 0; c < bytes; c += 4) store<f32>(to + c, load<f32>(to + c) + load<f32>(from + c));
+    return;
   }
+  memory.fill(row, 0, <usize>columns << 2);
+  memory.copy(to, from, bytes);
 }

@@ -52,6 +52,10 @@ import {
   gruCellBackward,
   lstmCell,
   lstmCellBackward,
+  tableLstmCell,
+  tableLstmCellBackward,
+  tableTanh,
+  tableTanhBackward,
 } from './recurrent';
 import { matmulSigns, packSigns } from './signs';
 
@@ -218,6 +222,14 @@ function execute(record: usize, task: i32, scratch: usize): void {
       return householderPlan(record, task);
     case 48:
       return householder(record, task);
+    case 49:
+      return tableTanh(record, task);
+    case 50:
+      return tableTanhBackward(record, task);
+    case 51:
+      return tableLstmCell(record, task);
+    case 52:
+      return tableLstmCellBackward(record, task);
     default:
       unreachable();
   }

@@ -25,3 +25,26 @@ export function checkAgreement(trained: ArrayLike<number>, exported: ArrayLike<n
       `that differ; sample ${first}: trainer ${trained[first]}, file ${exported[first]}`,
   );
 }
+
+/**
+ * The same for a language model: losses by token. They come from equal integers by the same arithmetic, so that they are
+ * equal; the tolerance is for processors whose exp() differs in the last bit.
+ *
+ * @throws ExportError with the first token whose losses differ by more than 1e-9 nats, and the largest difference
+ */
+export function checkLosses(trained: Float64Array, exported: Float64Array): void {
+  if (trained.length !== exported.length) {
+    throw new ExportError(`agreement check expected ${trained.length} tokens, got ${exported.length}`);
+  }
+  const apart = trained.map((loss, i) => Math.abs(loss - exported[i]));
+  // The negation catches what is not a number.
+  const first = apart.findIndex((difference) => !(difference <= LOSS_TOLERANCE));
+  if (first < 0) return;
+  throw new ExportError(
+    `the exported network expected to give the trainer's losses to ${LOSS_TOLERANCE} nats, got differences up to ` +
+      `${apart.reduce((a, b) => Math.max(a, b), 0)}; token ${first}: trainer ${trained[first]}, file ${exported[first]}`,
+  );
+}
+
+/** In nats. */
+export const LOSS_TOLERANCE = 1e-9;

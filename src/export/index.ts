@@ -1,5 +1,6 @@
 // `bitlane/export`: trained networks to model files.
 export { writeModel } from '../model/write.js';
-export { argmax, checkAgreement } from './agreement.js';
+export { argmax, checkAgreement, checkLosses, LOSS_TOLERANCE } from './agreement.js';
 export { exportNetwork } from './export.js';
+export { exportLanguageModel } from './language.js';
 export { foldToScores, foldToThresholds, type IntegerScores, type Thresholds } from './fold.js';

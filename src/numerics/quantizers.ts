@@ -77,3 +77,36 @@ export function minw(x: number, bits: number, thresholds: readonly number[] = mi
   const passed = thresholds.filter((threshold) => Math.abs(x) > threshold).length;
   return passed === 0 ? 0 : Math.sign(x) * 2 ** -(thresholds.length - passed);
 }
+
+/** The k-bit form of LinearQuant in (-1, 1): 2^k odd multiples of 2^-k, the one below or at which x 2^(k-1) is rounded down. */
+export function centeredQuant(x: number, bits: number): number {
+  const steps = 2 ** (bits - 1);
+  return clip(Math.floor(x * steps) + 0.5, 0.5 - steps, steps - 0.5) / steps;
+}
+
+/**
+ * A quantizer of weights in [-1, 1] by name: `linear` is centeredQuant, `log` logQuant, `power` minw. Log and power share
+ * their levels, 0 and the 2^(k-1) - 1 powers of two up to 1, and differ in the thresholds.
+ */
+export interface WeightQuantizer {
+  readonly kind: 'linear' | 'log' | 'power';
+  /** 2 .. 8, or 2 .. 4 of powers of two. */
+  readonly bits: number;
+}
+
+/** What the integer 1 stands for. */
+export function weightUnit({ kind, bits }: WeightQuantizer): number {
+  return kind === 'linear' ? 2 ** -bits : 2 ** (2 - 2 ** (bits - 1));
+}
+
+/** The integers v of the model format: odd numbers of `linear`, 0 and powers of two with signs of the others. */
+export function weightIntegers(latent: Float32Array, quantizer: WeightQuantizer): Float64Array {
+  const { kind, bits } = quantizer;
+  const unit = weightUnit(quantizer);
+  const thresholds = kind === 'power' ? minwThresholds(bits) : [];
+  return Float64Array.from(latent, (w) => {
+    if (kind === 'linear') return centeredQuant(w, bits) / unit;
+    // + 0: no negative zero.
+    return (kind === 'log' ? logQuant(w, bits) : minw(w, bits, thresholds)) / unit + 0;
+  });
+}

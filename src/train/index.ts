@@ -3,13 +3,34 @@ export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoin
 export { augment, type Augmentation } from './data/augment.js';
 export { writeBatch, type BatchRequest, type BatchSource } from './data/batches.js';
 export { loadCifar10, loadCifar10Split, parseCifar10 } from './data/cifar10.js';
-export { encodeTokens, tokenBatches, tokenize, vocabularyOf, type TokenBatch, type Vocabulary } from './data/text.js';
 export { dataFolder, type DataFolderOptions } from './data/download.js';
+export {
+  encodeTokens,
+  textData,
+  tokenBatch,
+  tokenBatchCount,
+  tokenize,
+  vocabularyOf,
+  type TextData,
+  type TextUnit,
+  type TokenBatch,
+  type Vocabulary,
+} from './data/text.js';
+export { loadPennTreebank, loadPennTreebankPart } from './data/ptb.js';
 export { loadFashionMnist, loadMnist, loadMnistSplit } from './data/mnist.js';
 export { parseIdx, type IdxArray } from './data/idx.js';
 export { Prefetcher, type Batch } from './data/prefetch.js';
 export { DATA_SOURCES, type DatasetName, type DataSource, type SourceFile } from './data/sources.js';
 export type { Dataset, LabelledBytes } from './data/dataset.js';
+export type { LanguageRecord, Quantization, TrainedLanguageModel } from './language/network.js';
+export {
+  trainLanguageModel,
+  type LanguageOptions,
+  type LanguageProgress,
+  type LanguageRate,
+  type LanguageRecipe,
+  type LanguageResult,
+} from './language/trainer.js';
 export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
 export { CpuBackend, type CpuOptions } from './cpu/backend.js';
 export { openDevice, type TrainDevice } from './device.js';
@@ -17,6 +38,8 @@ export type { ConvSpec, DenseSpec, LayerSpec, WeightInit } from './model.js';
 export type { TrainedConv, TrainedDense, TrainedLayer, TrainedNetwork, TrainingRecord } from './network.js';
 export { cifar10Convnet } from './recipes/cifar10-convnet.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
+export { ptbCharRnn } from './recipes/ptb-char-rnn.js';
+export { ptbLstm } from './recipes/ptb-lstm.js';
 export { mnistMlp } from './recipes/mnist-mlp.js';
 export type { TestAnswers } from './evaluator.js';
 export { train, type Recipe, type TrainOptions, type TrainProgress, type TrainResult } from './trainer.js';

@@ -100,6 +100,14 @@ export interface KernelParams {
     readonly hidden: number;
     readonly accumulate: readonly [boolean, boolean];
   };
+  /** x, tables (512), y: y = tanh of the table at x / step. Tables: see GateTables in recurrent.ts. */
+  tableTanh: { readonly size: number; readonly step: number };
+  /** y, dy, dx: dx = dy (1 - y^2). */
+  tableTanhBackward: { readonly size: number; readonly accumulate: boolean };
+  /** gates (B, 4H), previous (B, 2H), tables (512), state (B, 2H): the cell of schema/qnn.fbs, in its integers. */
+  tableLstmCell: TableCellParams;
+  /** gates, previous, tables, state, dstate, dgates, dprevious; `accumulate` is for the last two. */
+  tableLstmCellBackward: TableCellParams & { readonly accumulate: readonly [boolean, boolean] };
   /** fromInput (B, 3H), fromState (B, 3H), previous (B, H), state (B, H): formulas in recurrent.ts. */
   gruCell: { readonly rows: number; readonly hidden: number };
   /** fromInput, fromState, previous, dstate, dfromInput, dfromState, dprevious; `accumulate` is for the last three. */
@@ -208,6 +216,15 @@ export type Statistic = (typeof STATISTICS)[number];
 
 export const GRADIENT_SCHEMES = ['dorefa', 'log', 'affine'] as const;
 export type GradientScheme = (typeof GRADIENT_SCHEMES)[number];
+
+/** `step` is that of the tables; the others are fields of Lstm in schema/qnn.fbs. */
+export interface TableCellParams {
+  readonly rows: number;
+  readonly hidden: number;
+  readonly step: number;
+  readonly cellShift: number;
+  readonly indexShift: number;
+}
 
 interface SliceParams {
   readonly rows: number;

@@ -83,20 +83,25 @@ export interface LoopOptions {
 const STEPS_PER_REPORT = 10;
 const CHECKPOINT_SECONDS = 30;
 
-/** Compiles the step that lowers `loss`: forward pass, backward pass, and the optimizer on every parameter. */
+/**
+ * Compiles the step that lowers `loss`: forward pass, backward pass, the optimizer on every parameter, and at last `after`:
+ * what carries over to the next step.
+ */
 export async function compileStep(
   backend: Backend,
   tape: Tape,
   loss: Tensor,
   optimizer: Optimizer,
   parameters: readonly Moving[],
+  after: readonly Call[] = [],
 ): Promise<Step> {
   const gradients = tape.backward(loss);
   const updates = parameters.map(({ tensor: w, rule }): { state: readonly Tensor[]; call: Call } => {
     const state = optimizer.init(w);
     return { state, call: optimizer.update(w, gradients.of(w), state, rule) };
   });
-  const program = await backend.compile([...tape.forward(), ...gradients.calls, ...updates.map(({ call }) => call)]);
+  const moves = updates.map(({ call }) => call);
+  const program = await backend.compile([...tape.forward(), ...gradients.calls, ...moves, ...after]);
   backend.write(gradients.seed, Float32Array.of(1));
   return { program, state: updates.flatMap(({ state }) => state) };
 }

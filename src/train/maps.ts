@@ -6,7 +6,8 @@
 //   clip              a, b                max(a, min(b, x))                                   1[a <= x <= b]
 //   relu              -                   max(x, 0)                                           1[x > 0]
 //   ternary           a = delta           0 if |x| <= a else sign(x)                          1[|x| <= 1]
-//   linear            a = 2^(k-1)         clip(round(x a) / a, -1, 1)                         1[|x| <= 1]
+//   linear            a = 1 / step, b     clip(round(x a) / a, -b, b)                         1[|x| <= b]
+//   centered          a = 2^(k-1)         clip(floor(x a) + 1/2, -(a - 1/2), a - 1/2) / a     1[|x| <= 1]
 //   log               a = low, b = high   0 if AP2(|x|) < a else sign(x) min(AP2(|x|), b)     1[|x| <= 1]
 //   power             a = smallest        0, +-a, +-2a, .. +-1, with midpoints as thresholds  1[|x| <= 1]
 //   approximateSign   -                   +1 if x >= 0 else -1                                max(0, 2 - 2|x|)
@@ -14,7 +15,8 @@
 //   tanh, sigmoid     -                   tanh(x), 1 / (1 + e^-x)                             1 - h^2, h (1 - h)
 //
 // sign, clip: Courbariaux et al. 2016 (eq. 1, 4, 5). linear, log: Hubara et al. 2016, where "bitwidth" of LinearQuant is
-// read as its step. ternary, power: Chen et al. 2020 (eq. 21, 22), which leaves the thresholds open: midpoints are ours.
+// read as its step; between -1 and 1 that is 2^k + 1 values, so centered is our k-bit form of it: 2^k of them, odd multiples
+// of 2^-k, as the model format has them. ternary, power: Chen et al. 2020 (eq. 21, 22), which leaves the thresholds open: midpoints are ours.
 // approximateSign: Liu et al. 2018 (Bi-Real Net). unit: Zhou et al. 2016 (DoReFa-Net).
 
 /** In the order of the numbers that assembly/train/elementwise.ts knows them by. */
@@ -30,6 +32,7 @@ export const MAPS = [
   'unit',
   'tanh',
   'sigmoid',
+  'centered',
 ] as const;
 export type MapName = (typeof MAPS)[number];
 
@@ -61,7 +64,17 @@ export function ternary(delta: number): MapSpec {
 
 /** Steps of 2^(1-bits) in [-1, 1]. */
 export function linearQuantizer(bits: number): MapSpec {
-  return { op: 'linear', a: 2 ** (checked(bits, 2) - 1), b: 0 };
+  return grid(2 ** (1 - checked(bits, 2)), 1);
+}
+
+/** Multiples of `step` from -bound to bound, a multiple itself. Exact for powers of two. */
+export function grid(step: number, bound: number): MapSpec {
+  return { op: 'linear', a: 1 / step, b: bound };
+}
+
+/** The 2^bits odd multiples of 2^-bits in (-1, 1). */
+export function centeredQuantizer(bits: number): MapSpec {
+  return { op: 'centered', a: 2 ** (checked(bits, 1) - 1), b: 0 };
 }
 
 /** Zero and 2^(bits-1) - 1 powers of two up to 1, with signs: one bit of sign, the others of exponent. */

@@ -2,6 +2,7 @@
 // gradients up (back-propagation through time). Embedding; Elman's RNN is dense() + map(); LSTM: Hochreiter and
 // Schmidhuber 1997, with forget gates (Gers et al. 2000); GRU: Cho et al. 2014, in the form whose reset gate acts behind
 // the product, so that one product serves all three gates.
+import type { Call } from './kernels.js';
 import type { Tape } from './tape.js';
 import { matrixShape, tensor, type Tensor } from './tensor.js';
 
@@ -49,6 +50,113 @@ export function lstmCell(tape: Tape, gates: Tensor, previous: Tensor, label: str
         },
       ];
     },
+  });
+}
+
+/**
+ * The functions of a cell's gates as the model format has them, (512): 256 entries of sigmoid, then 256 of tanh, integers in
+ * units of 2^-15 by the byte of the index i = -128 .. 127; entry i is the function at i * step.
+ */
+export interface GateTables {
+  readonly values: Tensor;
+  /** A power of two. */
+  readonly step: number;
+}
+
+/** y = tanh(x) by the table, for multiples x of its step up to 127 of them; dx = dy (1 - y^2), as if there were no steps. */
+export function tableTanh(tape: Tape, x: Tensor, { values, step }: GateTables, label: string): Tensor {
+  const { size } = x;
+  const output = tensor(label, x.shape);
+  return tape.record({
+    inputs: [x],
+    output,
+    forward: [{ kernel: 'tableTanh', params: { size, step }, tensors: [x, values, output] }],
+    backward: (dy, target) => {
+      const dx = target(x);
+      if (!dx) return [];
+      const params = { size, accumulate: dx.accumulate };
+      return [{ kernel: 'tableTanhBackward', params, tensors: [output, dy, dx.tensor] }];
+    },
+  });
+}
+
+/**
+ * lstmCell() as the model format computes it: gates are multiples of the tables' step, functions come from the tables,
+ * products and the cell are 16-bit integers, rounded as schema/qnn.fbs says. states (B, 2H) are [h, c] as real numbers, h
+ * before its quantizer. Gradients are lstmCell()'s at the values that the tables gave: roundings pass them through, a cell at
+ * the end of its range stops them.
+ */
+export function tableLstmCell(
+  tape: Tape,
+  gates: Tensor,
+  previous: Tensor,
+  { values, step }: GateTables,
+  { cellShift, indexShift }: { readonly cellShift: number; readonly indexShift: number },
+  label: string,
+): Tensor {
+  const [rows, width] = matrixShape(gates);
+  const hidden = width / 4;
+  const output = tensor(label, [rows, 2 * hidden]);
+  checkWidths(label, previous, 2 * hidden);
+  const params = { rows, hidden, step, cellShift, indexShift };
+  return tape.record({
+    inputs: [gates, previous],
+    output,
+    forward: [{ kernel: 'tableLstmCell', params, tensors: [gates, previous, values, output] }],
+    backward: (dstate, target) => {
+      const part = (t: Tensor) => target(t) ?? { tensor: tensor(`unused d ${t.label}`, t.shape), accumulate: false };
+      const [dgates, dprevious] = [part(gates), part(previous)];
+      return [
+        {
+          kernel: 'tableLstmCellBackward',
+          params: { ...params, accumulate: [dgates.accumulate, dprevious.accumulate] },
+          tensors: [gates, previous, values, output, dstate, dgates.tensor, dprevious.tensor],
+        },
+      ];
+    },
+  });
+}
+
+/** Rows from .. from + rows - 1 of x (N, C): one step of time of what was computed for all of them at once. */
+export function takeRows(tape: Tape, x: Tensor, from: number, rows: number, label: string): Tensor {
+  const [, columns] = matrixShape(x);
+  const params = { rows: 1, columns: x.size, from: from * columns, width: rows * columns };
+  const output = tensor(label, [rows, columns]);
+  return tape.record({
+    inputs: [x],
+    output,
+    forward: [{ kernel: 'slice', params, tensors: [x, output] }],
+    backward: (dy, target) => {
+      const dx = target(x);
+      if (!dx) return [];
+      return [{ kernel: 'sliceBackward', params: { ...params, accumulate: dx.accumulate }, tensors: [dy, dx.tensor] }];
+    },
+  });
+}
+
+/** Tensors (B, C) below each other, (N * B, C): steps of time for what is computed for all of them at once. */
+export function stackRows(tape: Tape, parts: readonly Tensor[], label: string): Tensor {
+  const [rows, columns] = matrixShape(parts[0]);
+  const width = rows * columns;
+  const output = tensor(label, [parts.length * rows, columns]);
+  const place = (i: number) => ({ rows: 1, columns: output.size, from: i * width, width });
+  return tape.record({
+    inputs: parts,
+    output,
+    forward: parts.map((x, i) => {
+      return { kernel: 'sliceBackward', params: { ...place(i), accumulate: i > 0 }, tensors: [x, output] };
+    }),
+    backward: (dy, target) =>
+      parts.flatMap((x, i): Call[] => {
+        const dx = target(x);
+        if (!dx) return [];
+        const part = tensor(`part of ${dx.tensor.label}`, x.shape);
+        if (!dx.accumulate) return [{ kernel: 'slice', params: place(i), tensors: [dy, dx.tensor] }];
+        return [
+          { kernel: 'slice', params: place(i), tensors: [dy, part] },
+          { kernel: 'scale', params: { size: x.size, factor: 1, accumulate: true }, tensors: [part, dx.tensor] },
+        ];
+      }),
   });
 }
 

@@ -134,6 +134,37 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
       ['dgates!', 60],
       ['dprevious!', 30],
     ]);
+    add({ kernel: 'tableTanhBackward', params: { size, accumulate } }, [
+      ['y', size],
+      ['dy', size],
+      ['dx!', size],
+    ]);
+    for (const shifts of [
+      { cellShift: 3, indexShift: 1 },
+      { cellShift: 0, indexShift: -2 },
+    ]) {
+      const params = { rows: 3, hidden: 5, step: 0.125, ...shifts };
+      add({ kernel: 'tableLstmCellBackward', params: { ...params, accumulate: [accumulate, accumulate] } }, [
+        ['gates%17', 60],
+        ['previous', 30],
+        ['tables%32768', 512],
+        ['state', 30],
+        ['dstate', 30],
+        ['dgates!', 60],
+        ['dprevious!', 30],
+      ]);
+      if (accumulate) continue;
+      add(
+        { kernel: 'tableLstmCell', params },
+        [
+          ['gates%17', 60],
+          ['previous=-0.625', 30],
+          ['tables%32768', 512],
+          ['state!', 30],
+        ],
+        0,
+      );
+    }
     add(
       { kernel: 'gruCellBackward', params: { rows: 3, hidden: 5, accumulate: [accumulate, accumulate, accumulate] } },
       [
@@ -243,6 +274,15 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
     ['range~', 18],
     ['plan!', 36],
   ]);
+  add(
+    { kernel: 'tableTanh', params: { size: 131, step: 1 / 32 } },
+    [
+      ['x', 131],
+      ['tables%32768', 512],
+      ['y!', 131],
+    ],
+    0,
+  );
   add({ kernel: 'addBias', params: { rows: 13, channels: 18 } }, [
     ['x', 234],
     ['bias', 18],
@@ -303,11 +343,16 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
     ],
     5e-6,
   );
-  add({ kernel: 'meanLoss', params: { rows: 67 } }, [
-    ['parts', 268],
-    ['loss!', 1],
-    ['totals!', 2],
-  ]);
+  // Numbers of both signs: the sum is small beside its parts.
+  add(
+    { kernel: 'meanLoss', params: { rows: 67 } },
+    [
+      ['parts', 268],
+      ['loss!', 1],
+      ['totals!', 2],
+    ],
+    1e-5,
+  );
   add({ kernel: 'squaredDistance', params: { size: 131 } }, [
     ['a', 131],
     ['b', 131],

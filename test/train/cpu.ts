@@ -9,6 +9,7 @@ import type {
   PatchParams,
   PoolParams,
   Program,
+  TableCellParams,
 } from '../../src/train/kernels.js';
 import type { MapName } from '../../src/train/maps.js';
 import type { Tensor } from '../../src/train/tensor.js';
@@ -29,7 +30,8 @@ const MAP_VALUES: { readonly [N in MapName]: MapFunction } = {
   clip: clamp,
   relu: (x) => Math.max(x, 0),
   ternary: (x, delta) => (Math.abs(x) <= delta ? 0 : sign(x)),
-  linear: (x, steps) => clamp(round(x * steps) / steps, -1, 1),
+  linear: (x, steps, limit) => clamp(round(x * steps) / steps, -limit, limit),
+  centered: (x, steps) => clamp(Math.floor(x * steps) + 0.5, 0.5 - steps, steps - 0.5) / steps,
   log: (x, low, high) => (powerOfTwo(Math.abs(x)) < low ? 0 : sign(x) * Math.min(powerOfTwo(Math.abs(x)), high)),
   // Every level with the distance to x; the lower of two equally near ones.
   power: (x, smallest) => {
@@ -49,7 +51,8 @@ const MAP_SLOPES: { readonly [N in MapName]: MapFunction } = {
   clip: (x, low, high) => (x >= low && x <= high ? 1 : 0),
   relu: (x) => (x > 0 ? 1 : 0),
   ternary: straight,
-  linear: straight,
+  linear: (x, _, limit) => (Math.abs(x) <= limit ? 1 : 0),
+  centered: straight,
   log: straight,
   power: straight,
   approximateSign: (x) => Math.max(0, 2 - 2 * Math.abs(x)),
@@ -99,6 +102,24 @@ function eachCell(rows: number, hidden: number, visit: (b: number, j: number) =>
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+/** rs() of schema/qnn.fbs, and what a table of 256 has for an index. */
+const roundShift = (x: number, shift: number) => (shift > 0 ? round(x / 2 ** shift) : x * 2 ** -shift);
+const look = (table: Float64Array, i: number) => table[clamp(i, -127, 127) & 255];
+const q15 = (a: number, b: number) => clamp(roundShift(a * b, 15), -32768, 32767);
+
+/** Entries i, f, g, o for cell j of row b. */
+function tableGates(
+  gates: Float64Array,
+  tables: Float64Array,
+  { hidden, step }: TableCellParams,
+  b: number,
+  j: number,
+) {
+  const at = (k: number) => round(gates[(4 * b + k) * hidden + j] / step);
+  const entry = (k: number) => look(k === 2 ? tables.subarray(256) : tables, at(k));
+  return [entry(0), entry(1), entry(2), entry(3)] as const;
+}
 
 function lstmGates(gates: Float64Array, at: number, hidden: number): [number, number, number, number] {
   const [i, f, g, o] = [0, 1, 2, 3].map((gate) => gates[at + gate * hidden]);
@@ -301,6 +322,43 @@ const KERNELS: { readonly [N in KernelName]: (params: KernelParams[N], ...arrays
       const [h, cell] = [2 * b * hidden + j, (2 * b + 1) * hidden + j];
       const t = Math.tanh(state[cell]);
       const dc = dstate[cell] + dstate[h] * o * (1 - t * t);
+      const parts = [dc * g * i * (1 - i), dc * previous[cell] * f * (1 - f), dc * i * (1 - g * g)];
+      [...parts, dstate[h] * t * o * (1 - o)].forEach((d, k) => (dgates[(4 * b + k) * hidden + j] += d));
+      dprevious[cell] += dc * f;
+    });
+  },
+  tableTanh({ size, step }, x, tables, y) {
+    for (let i = 0; i < size; i++) y[i] = look(tables.subarray(256), round(x[i] / step)) / 32768;
+  },
+  tableTanhBackward({ size, accumulate }, y, dy, dx) {
+    for (let i = 0; i < size; i++) dx[i] = (accumulate ? dx[i] : 0) + dy[i] * (1 - y[i] ** 2);
+  },
+  tableLstmCell(params, gates, previous, tables, state) {
+    const { rows, hidden, cellShift, indexShift } = params;
+    eachCell(rows, hidden, (b, j) => {
+      const [i, f, g, o] = tableGates(gates, tables, params, b, j);
+      const before = previous[(2 * b + 1) * hidden + j] * 2 ** (15 - cellShift);
+      const c = clamp(q15(f, before) + roundShift(q15(i, g), cellShift), -32768, 32767);
+      const t = look(tables.subarray(256), roundShift(roundShift(c, indexShift), 8));
+      state[2 * b * hidden + j] = q15(o, t) / 32768;
+      state[(2 * b + 1) * hidden + j] = c * 2 ** (cellShift - 15);
+    });
+  },
+  tableLstmCellBackward(params, gates, previous, tables, state, dstate, dgates, dprevious) {
+    const { rows, hidden, cellShift, indexShift, accumulate } = params;
+    if (!accumulate[0]) dgates.fill(0);
+    if (!accumulate[1]) dprevious.fill(0);
+    eachCell(rows, hidden, (b, j) => {
+      const [i, f, g, o] = tableGates(gates, tables, params, b, j).map((entry) => entry / 32768) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const [h, cell] = [2 * b * hidden + j, (2 * b + 1) * hidden + j];
+      const c = state[cell] * 2 ** (15 - cellShift);
+      const t = look(tables.subarray(256), roundShift(roundShift(c, indexShift), 8)) / 32768;
+      const dc = c > -32768 && c < 32767 ? dstate[cell] + dstate[h] * o * (1 - t * t) : 0;
       const parts = [dc * g * i * (1 - i), dc * previous[cell] * f * (1 - f), dc * i * (1 - g * g)];
       [...parts, dstate[h] * t * o * (1 - o)].forEach((d, k) => (dgates[(4 * b + k) * hidden + j] += d));
       dprevious[cell] += dc * f;

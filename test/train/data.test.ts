@@ -8,7 +8,14 @@ import { DataError } from '../../src/errors.js';
 import { Random } from '../../src/numerics/random.js';
 import { augment } from '../../src/train/data/augment.js';
 import { loadCifar10, parseCifar10 } from '../../src/train/data/cifar10.js';
-import { encodeTokens, tokenBatches, tokenize, vocabularyOf } from '../../src/train/data/text.js';
+import {
+  encodeTokens,
+  scoringOf,
+  tokenBatch,
+  tokenBatchCount,
+  tokenize,
+  vocabularyOf,
+} from '../../src/train/data/text.js';
 
 const test = suite('train/data');
 
@@ -60,13 +67,9 @@ test('tokenize() ends lines, and batches continue each part of the text', () => 
   assert.equal([...encodeTokens(['cow'], vocabularyOf(['<unk>', 'a']))], [0]);
 
   // 11 tokens in 2 parts of 5, 2 steps at a time: the fifth of each part only serves as a target.
-  const batches = [
-    ...tokenBatches(
-      Uint32Array.from({ length: 11 }, (_, i) => i),
-      2,
-      2,
-    ),
-  ];
+  const tokens = Uint32Array.from({ length: 11 }, (_, i) => i);
+  assert.is(tokenBatchCount(tokens, 2, 2), 2);
+  const batches = [0, 1].map((index) => tokenBatch(tokens, 2, 2, index));
   assert.equal(
     batches.map(({ inputs, targets }) => [[...inputs], [...targets]]),
     [
@@ -80,6 +83,25 @@ test('tokenize() ends lines, and batches continue each part of the text', () => 
       ],
     ],
   );
+});
+
+test('scoringOf() predicts every token once, in streams side by side', () => {
+  const tokens = Uint32Array.of(10, 11, 12, 13, 14, 15, 16);
+  const { length, place, input } = scoringOf(tokens, 99, 3);
+  assert.is(length, 3);
+  const at = <T>(f: (stream: number, t: number) => T) => [0, 1, 2].map((s) => [0, 1, 2].map((t) => f(s, t)));
+  assert.equal(at(place), [
+    [0, 1, 2],
+    [3, 4, 5],
+    [6, null, null],
+  ]);
+  assert.equal(at(input), [
+    [99, 10, 11],
+    [12, 13, 14],
+    [15, 99, 99],
+  ]);
+  // Steps are padded to whole batches.
+  assert.is(place(0, 3), null);
 });
 
 test('augment() shifts and mirrors, every way equally often', () => {

@@ -8,6 +8,8 @@ import type { Backend, Call } from '../../src/train/kernels.js';
 import { squaredHinge } from '../../src/train/losses.js';
 import {
   APPROXIMATE_SIGN,
+  centeredQuantizer,
+  grid,
   HARD_TANH,
   linearQuantizer,
   logQuantizer,
@@ -163,6 +165,8 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     relu: RELU,
     ternary: ternary(0.5),
     '3-bit linear': linearQuantizer(3),
+    grid: grid(1 / 16, 1.5),
+    '4-bit centered': centeredQuantizer(4),
     '4-bit log': logQuantizer(4),
     '3-bit power': powerQuantizer(3),
     'approximate sign': APPROXIMATE_SIGN,

@@ -74,6 +74,10 @@ const OPCODES = [
   'quantizeGradient',
   'householderPlan',
   'householder',
+  'tableTanh',
+  'tableTanhBackward',
+  'tableLstmCell',
+  'tableLstmCellBackward',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -258,6 +262,21 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
   lstmCellBackward({ rows, hidden, accumulate }, tensors, { address }) {
     const ints = [...tensors.map(address), hidden, ...accumulate.map(flag)];
     return [{ kernel: 'lstmCellBackward', tasks: rows, ints }];
+  },
+  tableTanh({ size, step }, tensors, { address }) {
+    return [{ kernel: 'tableTanh', tasks: chunks(size), ints: [...tensors.map(address), size], floats: [1 / step] }];
+  },
+  tableTanhBackward({ size, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), size, flag(accumulate)];
+    return [{ kernel: 'tableTanhBackward', tasks: chunks(size), ints }];
+  },
+  tableLstmCell({ rows, hidden, step, cellShift, indexShift }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, cellShift, indexShift];
+    return [{ kernel: 'tableLstmCell', tasks: rows, ints, floats: [1 / step] }];
+  },
+  tableLstmCellBackward({ rows, hidden, step, cellShift, indexShift, accumulate }, tensors, { address }) {
+    const ints = [...tensors.map(address), hidden, cellShift, indexShift, ...accumulate.map(flag)];
+    return [{ kernel: 'tableLstmCellBackward', tasks: rows, ints, floats: [1 / step] }];
   },
   gruCell({ rows, hidden }, tensors, { address }) {
     return [{ kernel: 'gruCell', tasks: rows, ints: [...tensors.map(address), hidden] }];

@@ -1,8 +1,8 @@
 // MNIST from a folder: 60,000 training and 10,000 test images of 28 x 28 bytes (LeCun, Cortes, Burges), four idx files.
-// Each is looked for under its usual names: with `-idx3-ubyte` or `.idx3-ubyte`, plain or gzipped. Node's fs and
-// zlib are loaded when a folder is read, so that browsers can load the rest of bitlane/train.
+// Each is looked for under its usual names: with `-idx3-ubyte` or `.idx3-ubyte`, plain or gzipped.
 import { DataError } from '../../errors.js';
 import type { Dataset, LabelledBytes } from './dataset.js';
+import { readDataFile } from './files.js';
 import { parseIdx, type IdxArray } from './idx.js';
 
 const WHERE =
@@ -66,28 +66,8 @@ async function load(folder: string, stem: string, dimensions: number): Promise<I
   const names = [`${stem}-idx${dimensions}-ubyte`, `${stem}.idx${dimensions}-ubyte`].flatMap((n) => [n, `${n}.gz`]);
   for (const name of names) {
     const path = `${folder}/${name}`;
-    const bytes = await readIfThere(path);
-    if (bytes) return parseIdx(name.endsWith('.gz') ? await unzip(bytes, path) : bytes, dimensions, path);
+    const bytes = await readDataFile(path);
+    if (bytes) return parseIdx(bytes, dimensions, path);
   }
   throw new DataError(`MNIST folder "${folder}" expected a file ${names.join(' or ')}, got none; ${WHERE}`);
-}
-
-async function readIfThere(path: string): Promise<Uint8Array | null> {
-  const { readFile } = await import('node:fs/promises');
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw new DataError(`"${path}" could not be read: ${String(code)}`, { cause });
-  }
-}
-
-async function unzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
-  const { gunzipSync } = await import('node:zlib');
-  try {
-    return gunzipSync(bytes);
-  } catch (cause) {
-    throw new DataError(`"${path}" expected gzip data: ${(cause as Error).message}`, { cause });
-  }
 }

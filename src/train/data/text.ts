@@ -11,13 +11,15 @@ export interface Vocabulary {
   readonly numbers: ReadonlyMap<string, number>;
 }
 
+export type TextUnit = 'word' | 'character';
+
 /** Words of each line, then END; or its characters, a blank as it stands, then END. */
-export function tokenize(text: string, unit: 'word' | 'character'): string[] {
+export function tokenize(text: string, unit: TextUnit): string[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.flatMap((line) => [...(unit === 'word' ? line.trim().split(/ +/) : line.trim()), END]);
 }
 
-export function vocabularyOf(tokens: readonly string[]): Vocabulary {
+export function vocabularyOf(tokens: Iterable<string>): Vocabulary {
   const unique = [...new Set(tokens)];
   return { tokens: unique, numbers: new Map(unique.map((token, i) => [token, i])) };
 }
@@ -32,23 +34,84 @@ export function encodeTokens(tokens: readonly string[], { numbers }: Vocabulary)
   });
 }
 
-/** Inputs and targets of one step of training, each (steps, batch): row t holds the tokens of time t. */
+/** Inputs and targets of one step, each (steps, batch): row t holds the tokens of time t. */
 export interface TokenBatch {
   readonly inputs: Uint32Array;
   readonly targets: Uint32Array;
 }
 
+/** Batches of `steps` tokens from each of `batch` parts of a text. */
+export function tokenBatchCount(tokens: Uint32Array, batch: number, steps: number): number {
+  return Math.floor(Math.floor((tokens.length - 1) / batch) / steps);
+}
+
 /**
- * Cuts a text into `batch` equal parts that are read side by side, `steps` tokens at a time: part b continues from one
- * batch to the next, so that states may be carried over. What fills no whole batch is left out.
+ * Batch `index` of a text that is cut into `batch` equal parts, which are read side by side, `steps` tokens at a time: part b
+ * continues from one batch to the next, so that states may be carried over. What fills no whole batch is left out.
  */
-export function* tokenBatches(tokens: Uint32Array, batch: number, steps: number): Generator<TokenBatch> {
+export function tokenBatch(tokens: Uint32Array, batch: number, steps: number, index: number): TokenBatch {
   const length = Math.floor((tokens.length - 1) / batch);
-  for (let start = 0; start + steps <= length; start += steps) {
-    const at = (shift: number) =>
-      Uint32Array.from({ length: steps * batch }, (_, i) => {
-        return tokens[(i % batch) * length + start + Math.floor(i / batch) + shift];
-      });
-    yield { inputs: at(0), targets: at(1) };
-  }
+  const at = (shift: number) =>
+    Uint32Array.from({ length: steps * batch }, (_, i) => {
+      return tokens[(i % batch) * length + index * steps + Math.floor(i / batch) + shift];
+    });
+  return { inputs: at(0), targets: at(1) };
+}
+
+/** Streams in which every text is scored: each starts with a fresh state, and all run side by side. */
+export const SCORING_STREAMS = 10;
+
+/**
+ * The whole of a text in `streams` parts of equal length but for the last: position t of stream s predicts token
+ * s * length + t from the one before it; before the first token of the text stands `first`.
+ */
+export interface Scoring {
+  readonly length: number;
+  /** Index in the text of what stream s predicts at t, or null behind the end. */
+  readonly place: (stream: number, t: number) => number | null;
+  /** The token that is read for it; `first` behind the end. */
+  readonly input: (stream: number, t: number) => number;
+}
+
+export function scoringOf(tokens: Uint32Array, first: number, streams = SCORING_STREAMS): Scoring {
+  const length = Math.ceil(tokens.length / streams);
+  const place = (stream: number, t: number): number | null => {
+    const at = stream * length + t;
+    return t < length && at < tokens.length ? at : null;
+  };
+  return {
+    length,
+    place,
+    input(stream, t) {
+      const at = place(stream, t);
+      return at === null || at === 0 ? first : tokens[at - 1];
+    },
+  };
+}
+
+/** A text in three parts, as tokens of one vocabulary. */
+export interface TextData {
+  readonly name: string;
+  readonly unit: TextUnit;
+  readonly vocabulary: Vocabulary;
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array;
+  readonly test: Uint32Array;
+}
+
+/** The parts as text; the vocabulary is that of the training part. @throws DataError for a token that it lacks */
+export function textData(
+  name: string,
+  unit: TextUnit,
+  parts: { readonly train: string; readonly validation: string; readonly test: string },
+): TextData {
+  const train = tokenize(parts.train, unit);
+  const vocabulary = vocabularyOf(train);
+  const encode = (text: string): Uint32Array => encodeTokens(tokenize(text, unit), vocabulary);
+  return {
+    ...{ name, unit, vocabulary },
+    train: encodeTokens(train, vocabulary),
+    validation: encode(parts.validation),
+    test: encode(parts.test),
+  };
 }

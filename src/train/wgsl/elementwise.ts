@@ -3,7 +3,10 @@ import type { KernelParams } from '../kernels.js';
 import type { MapName } from '../maps.js';
 import { assign, bindings, f32, flatShader, type Shader } from './shader.js';
 
-/** WGSL of a map h and its slope at `x`; formulas in maps.ts. */
+/**
+ * WGSL of a map h and its slope at `x`; formulas in maps.ts. Not a division by a step count: WGSL lets it be off by 2.5 ulp,
+ * and the inverse of a power of two is exact.
+ */
 const MAP_TEXT: {
   readonly [N in MapName]: (a: string, b: string) => { readonly value: string; readonly slope: string };
 } = {
@@ -11,7 +14,14 @@ const MAP_TEXT: {
   clip: (a, b) => ({ value: `clamp(x, ${a}, ${b})`, slope: `select(0.0, 1.0, x >= ${a} && x <= ${b})` }),
   relu: () => ({ value: 'max(x, 0.0)', slope: 'select(0.0, 1.0, x > 0.0)' }),
   ternary: (a) => ({ value: `select(${SIGN}, 0.0, abs(x) <= ${a})`, slope: STRAIGHT }),
-  linear: (a) => ({ value: `clamp(floor(x * ${a} + 0.5) / ${a}, -1.0, 1.0)`, slope: STRAIGHT }),
+  linear: (a, b) => ({
+    value: `clamp(floor(x * ${a} + 0.5) * (1.0 / ${a}), -${b}, ${b})`,
+    slope: `select(0.0, 1.0, abs(x) <= ${b})`,
+  }),
+  centered: (a) => ({
+    value: `clamp(floor(x * ${a}) + 0.5, 0.5 - ${a}, ${a} - 0.5) * (1.0 / ${a})`,
+    slope: STRAIGHT,
+  }),
   log: (a, b) => ({
     value: `select(${SIGN} * min(powerOfTwo(abs(x)), ${b}), 0.0, powerOfTwo(abs(x)) < ${a})`,
     slope: STRAIGHT,

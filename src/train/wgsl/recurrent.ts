@@ -1,6 +1,6 @@
 // Embedding and the cells of recurrent nets, one thread per value. Formulas in recurrent.ts of the folder above.
 import type { KernelParams } from '../kernels.js';
-import { assign, bindings, flatShader, type Shader } from './shader.js';
+import { assign, bindings, f32, flatShader, type Shader } from './shader.js';
 
 export function embedding({ rows, columns }: KernelParams['embedding']): Shader {
   const body = `y[i] = table[indices[i / ${columns}u] * ${columns}u + i % ${columns}u];`;
@@ -62,6 +62,95 @@ export function lstmCellBackward({ rows, hidden, accumulate }: KernelParams['lst
     'dprevious!:f32',
   );
   return flatShader(declarations + FUNCTIONS, rows * hidden, body);
+}
+
+/** Entry of table 0 (sigmoid) or 256 (tanh) at the index i, an int16 in units of 2^-15. */
+const LOOK = /* wgsl */ `
+fn look(table: u32, i: i32) -> i32 { return i32(tables[table + (u32(clamp(i, -127, 127)) & 255u)]); }`;
+
+export function tableTanh({ size, step }: KernelParams['tableTanh']): Shader {
+  const body = `y[i] = f32(look(256u, i32(floor(x[i] * ${f32(1 / step)} + 0.5)))) * ${f32(UNIT)};`;
+  return flatShader(bindings('x:f32', 'tables:f32', 'y!:f32') + LOOK, size, body);
+}
+
+export function tableTanhBackward({ size, accumulate }: KernelParams['tableTanhBackward']): Shader {
+  const body = `dx[i] ${assign(accumulate)} dy[i] * (1.0 - y[i] * y[i]);`;
+  return flatShader(bindings('y:f32', 'dy:f32', 'dx!:f32'), size, body);
+}
+
+/** Of 2^-15. */
+const UNIT = 2 ** -15;
+
+/** rs() and q15() of schema/qnn.fbs. Products of two int16 stay below 2^31. */
+const FIXED_POINT = /* wgsl */ `
+fn saturate16(x: i32) -> i32 { return clamp(x, -32768, 32767); }
+fn q15(a: i32, b: i32) -> i32 { return saturate16((a * b + 16384) >> 15u); }`;
+
+const roundShift = (x: string, shift: number): string => {
+  if (shift <= 0) return `(${x} << ${-shift}u)`;
+  return `((${x} + ${2 ** (shift - 1)}) >> ${shift}u)`;
+};
+
+/** The gates of cell (b, j) as integers ig, fg, gg, og. */
+const tableGates = (hidden: number, step: number): string => {
+  const gate = (k: number): string =>
+    `look(${k === 2 ? 256 : 0}u, i32(floor(gates[at + ${k * hidden}u] * ${f32(1 / step)} + 0.5)))`;
+  return `let b = i / ${hidden}u;
+  let j = i % ${hidden}u;
+  let at = b * ${4 * hidden}u + j;
+  let h = b * ${2 * hidden}u + j;
+  let c = h + ${hidden}u;
+  let ig = ${gate(0)};
+  let fg = ${gate(1)};
+  let gg = ${gate(2)};
+  let og = ${gate(3)};`;
+};
+
+/** tanh of the cell as an integer. */
+const cellTanh = (cell: string, indexShift: number): string =>
+  `look(256u, ${roundShift(roundShift(cell, indexShift), 8)})`;
+
+export function tableLstmCell(params: KernelParams['tableLstmCell']): Shader {
+  const { rows, hidden, step, cellShift, indexShift } = params;
+  const unit = 2 ** (cellShift - 15);
+  const body = `${tableGates(hidden, step)}
+  let before = i32(previous[c] * ${f32(1 / unit)});
+  let cell = saturate16(q15(fg, before) + ${roundShift('q15(ig, gg)', cellShift)});
+  state[h] = f32(q15(og, ${cellTanh('cell', indexShift)})) * ${f32(UNIT)};
+  state[c] = f32(cell) * ${f32(unit)};`;
+  const declarations = bindings('gates:f32', 'previous:f32', 'tables:f32', 'state!:f32');
+  return flatShader(declarations + LOOK + FIXED_POINT, rows * hidden, body);
+}
+
+export function tableLstmCellBackward(params: KernelParams['tableLstmCellBackward']): Shader {
+  const { rows, hidden, step, cellShift, indexShift, accumulate } = params;
+  const [gates, previous] = accumulate.map(assign) as [string, string];
+  const unit = 2 ** (cellShift - 15);
+  const body = `${tableGates(hidden, step)}
+  let cell = i32(state[c] * ${f32(1 / unit)});
+  let t = f32(${cellTanh('cell', indexShift)}) * ${f32(UNIT)};
+  let ri = f32(ig) * ${f32(UNIT)};
+  let rf = f32(fg) * ${f32(UNIT)};
+  let rg = f32(gg) * ${f32(UNIT)};
+  let ro = f32(og) * ${f32(UNIT)};
+  let inside = cell > -32768 && cell < 32767;
+  let dc = select(0.0, dstate[c] + dstate[h] * ro * (1.0 - t * t), inside);
+  dgates[at] ${gates} dc * rg * ri * (1.0 - ri);
+  dgates[at + ${hidden}u] ${gates} dc * previous[c] * rf * (1.0 - rf);
+  dgates[at + ${2 * hidden}u] ${gates} dc * ri * (1.0 - rg * rg);
+  dgates[at + ${3 * hidden}u] ${gates} dstate[h] * t * ro * (1.0 - ro);
+  dprevious[h] ${previous} 0.0;
+  dprevious[c] ${previous} dc * rf;`;
+  const declarations = bindings(
+    'gates:f32',
+    'previous:f32',
+    'tables:f32',
+    'state:f32',
+    'dstate:f32',
+    'dgates!:f32',
+    'dprevious!:f32',
+  );
+  return flatShader(declarations + LOOK, rows * hidden, body);
 }
 
 const gruGates = (hidden: number): string => `let b = i / ${hidden}u;
