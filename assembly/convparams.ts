@@ -7,6 +7,14 @@
 export const REQUANTIZE_NONE: i32 = 0;
 export const REQUANTIZE_INT8: i32 = 1;
 export const REQUANTIZE_FLOAT: i32 = 2;
+export const REQUANTIZE_FINISH: i32 = 3;
+
+/** What int8 convolutions read. */
+export const SIGNED: i32 = 0;
+/** 0..127, as behind a ReLU: the relaxed build then takes the 8-bit dot product. */
+export const SMALL: i32 = 1;
+/** Bytes l that stand for v = 2l - 255. SIMD builds alone. */
+export const CENTERED: i32 = 2;
 
 @unmanaged
 export class ConvParams {
@@ -35,20 +43,24 @@ export class ConvParams {
   outWidth: i32;
   /** Layout: see the kernel. */
   weights: usize;
-  /** 1 where every input is known to be 0..127, as behind a ReLU: the relaxed build then takes the 8-bit dot product. */
-  nonNegative: i32;
+  /** int8 kernels: SIGNED, SMALL or CENTERED. */
+  elements: i32;
+  /** conv_i8, SIMD builds: 1 where the runs of all kernel rows are one, and weights i16. */
+  patches: i32;
   /** Output rows and columns that are computed together. */
   stripRows: i32;
   stripColumns: i32;
   /** Scratch: the input of one strip, padded and widened. */
   rows: usize;
+  /** Scratch, with patches: the joined runs of one strip. */
+  patchRows: usize;
   /** Scratch: (pixels of a strip, accumulatorRow(n)) i32 or f32. */
   accumulators: usize;
   /** One of REQUANTIZE_*; float32 kernels ignore it. */
   transform: i32;
   /** (N) i32, or f32 for float results; 0 = none. */
   bias: usize;
-  /** (N) i32 multipliers or f32 scales. */
+  /** (N) i32 multipliers or f32 scales; the FinishParams of REQUANTIZE_FINISH. */
   multipliers: usize;
   /** Bits that products are shifted left before they are rounded: 2 where the multipliers stand for shifts, else 0. */
   left: i32;
@@ -60,6 +72,13 @@ export class ConvParams {
   /** (samples, outHeight, outWidth, N). */
   output: usize;
   outputStride: usize;
+}
+
+/** Bytes of one output pixel. */
+// @ts-ignore: decorator
+@inline
+export function outputRow(p: ConvParams): usize {
+  return p.outputStride / <usize>(p.outHeight * p.outWidth);
 }
 
 /** Bytes of one pixel's accumulators: groups write blocks of 8 channels and may run over by 7. */

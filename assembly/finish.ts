@@ -6,8 +6,10 @@
 //   SHIFT_NORM  sat(third[n] * rs(a * 2^shift - first[n], -second[n]) + fourth[n])
 //   LEVELS      number of float32 thresholds first[0..steps - 1][n] that are <= a; one of them: bits
 //
-// REQUANTIZE in SIMD, 4 channels, shifts of 32 and more: two i64x2.extmul for a and two for r, i64x2.add, the high halves by
-// a shuffle, one i32x4.shr_s. |a * m| <= 2^62, |r * m| < 2^46 and the half 2^61 at most: 64 bits hold every sum.
+// REQUANTIZE in SIMD, 4 channels: two i64x2.extmul for a and two for r, i64x2.add, the high halves by a shuffle, one
+// i32x4.shr_s. |a * m| <= 2^62, |r * m| < 2^46 and the half 2^61 at most: 64 bits hold every sum. Shifts below 32 go left
+// first, where the host has found room for that. Where it has found that no sum leaves 32 bits, as with multipliers that
+// are powers of two and lose what they have in common, i32x4.mul, add and shr_s do.
 import { ProductParams } from './params';
 import { narrow, ROW_BITS, ROW_INT16, widen } from './rows';
 import { transformRow } from './transform';
@@ -36,6 +38,10 @@ export class FinishParams {
   fourth: usize;
   steps: i32;
   shift: i32;
+  /** FINISH_REQUANTIZE, SIMD builds: 1 where all sums fit 32 bits; the shift may then be 0. */
+  small: i32;
+  /** FINISH_REQUANTIZE, shifts below 32: 32 - shift where all sums have room for it, else 0. */
+  left: i32;
   /** Range of the result, within that of its type: integers, or the bits of float32. */
   low: i32;
   high: i32;
@@ -75,28 +81,47 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
   const biases = p.first;
   const multipliers = p.second;
   const joined = p.joined;
-  if (p.residual) {
+  const residual = p.residual != 0;
+  if (residual) {
     const element = (output - p.output) >> usize(p.type == ROW_INT16);
     widen(p.residualType, p.residual + (element << usize(p.residualType == ROW_INT16)), p.n, joined);
   }
   const end = <usize>p.n << 2;
   if (ASC_FEATURE_SIMD) {
-    if (p.shift >= 32) {
-      const half = i64x2.splat(<i64>1 << (p.shift - 1));
-      const factor = i32x4.splat(p.residualMultiplier);
+    const least = i32x4.splat(p.low);
+    const most = i32x4.splat(p.high);
+    const factor = i32x4.splat(p.residualMultiplier);
+    if (p.small) {
+      const shift = p.shift;
+      const half = i32x4.splat(shift ? 1 << (shift - 1) : 0);
+      for (let i: usize = 0; i < end; i += 16) {
+        let a = v128.load(row + i);
+        if (biases) a = i32x4.add(a, v128.load(biases + i));
+        a = i32x4.add(i32x4.mul(a, v128.load(multipliers + i)), half);
+        if (residual) a = i32x4.add(a, i32x4.mul(v128.load(joined + i), factor));
+        v128.store(row + i, i32x4.min_s(i32x4.max_s(i32x4.shr_s(a, shift), least), most));
+      }
+      return;
+    }
+    const left = p.left;
+    if (p.shift + left >= 32) {
+      const half = i64x2.splat(<i64>1 << (p.shift + left - 1));
+      const right = p.shift + left - 32;
       for (let i: usize = 0; i < end; i += 16) {
         let a = v128.load(row + i);
         if (biases) a = i32x4.add(a, v128.load(biases + i));
         const m = v128.load(multipliers + i);
-        let low = i64x2.add(i64x2.extmul_low_i32x4_s(a, m), half);
-        let high = i64x2.add(i64x2.extmul_high_i32x4_s(a, m), half);
-        if (p.residual) {
+        let low = i64x2.extmul_low_i32x4_s(a, m);
+        let high = i64x2.extmul_high_i32x4_s(a, m);
+        if (residual) {
           const r = v128.load(joined + i);
           low = i64x2.add(low, i64x2.extmul_low_i32x4_s(r, factor));
           high = i64x2.add(high, i64x2.extmul_high_i32x4_s(r, factor));
         }
-        const y = i32x4.shr_s(v128.shuffle<i32>(low, high, 1, 3, 5, 7), p.shift - 32);
-        v128.store(row + i, i32x4.min_s(i32x4.max_s(y, i32x4.splat(p.low)), i32x4.splat(p.high)));
+        low = i64x2.add(i64x2.shl(low, left), half);
+        high = i64x2.add(i64x2.shl(high, left), half);
+        const y = i32x4.shr_s(v128.shuffle<i32>(low, high, 1, 3, 5, 7), right);
+        v128.store(row + i, i32x4.min_s(i32x4.max_s(y, least), most));
       }
       return;
     }
@@ -105,7 +130,7 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
   for (let i: usize = 0; i < end; i += 4) {
     const a = load<i32>(row + i) + (biases ? load<i32>(biases + i) : 0);
     let x = <i64>a * load<i32>(multipliers + i) + half;
-    if (p.residual) x += <i64>load<i32>(joined + i) * p.residualMultiplier;
+    if (residual) x += <i64>load<i32>(joined + i) * p.residualMultiplier;
     store<i32>(row + i, <i32>min(max(x >> p.shift, <i64>p.low), <i64>p.high));
   }
 }

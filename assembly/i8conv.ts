@@ -1,5 +1,6 @@
 // int8 convolution and dense product: int8 activations, int8 weights (both -128..127), i32 accumulators. Exact on every
-// build; 128 * 128 * K must stay below 2^31, so K (kernelHeight * kernelWidth * C/G) up to 131071.
+// build; 128 * 128 * K must stay below 2^31, so K (kernelHeight * kernelWidth * C/G) up to 131071. Bytes that stand for
+// centered numbers, -255..255, are taken as well, K up to 65535.
 //
 // Weights: [G][N/G/8][kernelHeight][kernelWidth * C/G / 4][8][4] int8, counts rounded up, zeros where nothing is: a
 // kernel row's taps and channels are one run, 4 elements of it for 8 output channels are 32 bytes.
@@ -8,28 +9,30 @@
 //   1. load8x8_s x2        4 channels' weights, widened to i16
 //   2. load64_splat        one pixel's 4 activations, widened when the strip was laid out
 //   3. i32x4.dot_i16x8_s   2 channels, two partial sums each, that are added together at the end
-// Relaxed SIMD, where activations are 0..127 (nonNegative), tiles of 4 pixels x 8 channels, per 4 elements:
+// Patches, where runs are short: the runs of all kernel rows are joined, so that only the end of a patch is padded to 4
+// elements, and weights are i16 [G][N/G/8][kernelHeight * kernelWidth * C/G / 4][8][4], which saves step 1.
+// Relaxed SIMD, where activations are SMALL, tiles of 4 pixels x 8 channels, per 4 elements:
 //   1. load32_splat        one pixel's 4 activations as they are
 //   2. relaxed_dot<i16>    4 channels; 2 * 127 * 128 fits i16, so saturation cannot show
 //   3. i32x4.dot_i16x8_s   by ones: the pairs' sums in i32. 3 operations for 16 products instead of 4.5
 // Scalar: as written.
-import { ConvParams, accumulatorRow } from './convparams';
-import { requantizeRow, resultBytes } from './requantize';
-import { COPY_1, RUNS, Runs, WIDEN, layRuns } from './strips';
+import { ConvParams, accumulatorRow, CENTERED, outputRow, SMALL } from './convparams';
+import { requantizeRow } from './requantize';
+import { CENTER, COPY_1, joinRuns, RUNS, Runs, WIDEN, layRuns } from './strips';
 
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 
 /** input (samples, height, width, C) * weights -> output (samples, outHeight, outWidth, N). Reads up to 7 bytes past rows. */
 export function conv_i8(params: usize, samples: i32): void {
   const p = changetype<ConvParams>(params);
-  const bytes = resultBytes(p.transform);
+  const rowBytes = outputRow(p);
   let input = p.input;
   let output = p.output;
   let width = p.width;
   let outWidth = p.outWidth;
   // Samples of one pixel, or of one row that is only mixed in depth, follow each other like pixels.
   if (p.height == 1 && p.outHeight == 1 && width == outWidth && p.kernelWidth == 1 && p.strideX == 1) {
-    if (p.inputStride == <usize>(width * p.channels) && p.outputStride == <usize>(width * p.n) * bytes) {
+    if (p.inputStride == <usize>(width * p.channels) && p.outputStride == <usize>width * rowBytes) {
       width *= samples;
       outWidth = width;
       samples = 1;
@@ -43,11 +46,11 @@ export function conv_i8(params: usize, samples: i32): void {
         convolveStrip(p, input, width, y, x, rows, columns);
         let a = p.accumulators;
         for (let r = 0; r < rows; r++) {
-          let o = output + <usize>(((y + r) * outWidth + x) * p.n) * bytes;
+          let o = output + <usize>((y + r) * outWidth + x) * rowBytes;
           for (let c = 0; c < columns; c++) {
             requantizeRow(p, a, o);
             a += accumulatorRow(p.n);
-            o += <usize>p.n * bytes;
+            o += rowBytes;
           }
         }
       }
@@ -58,15 +61,18 @@ export function conv_i8(params: usize, samples: i32): void {
 }
 
 function convolveStrip(p: ConvParams, input: usize, width: i32, y: i32, x: i32, rows: i32, columns: i32): void {
-  const bytewise = !ASC_FEATURE_SIMD || (ASC_FEATURE_RELAXED_SIMD && p.nonNegative != 0);
+  const bytewise = !ASC_FEATURE_SIMD || (ASC_FEATURE_RELAXED_SIMD && p.elements == SMALL);
+  const patches = ASC_FEATURE_SIMD && p.patches != 0;
   const accumulators = accumulatorRow(p.n);
-  const quads = (p.kernelWidth * (p.channels / p.groups) + 3) >> 2;
-  const blockBytes = <usize>(p.kernelHeight * quads) << 5;
+  const taps = patches ? 1 : p.kernelHeight;
+  const quads = ((patches ? p.kernelHeight : 1) * p.kernelWidth * (p.channels / p.groups) + 3) >> 2;
+  const blockBytes = <usize>(taps * quads) << (patches ? 6 : 5);
   const groupN = p.n / p.groups;
   const runs = changetype<Runs>(RUNS);
   let w = p.weights;
   for (let group = 0; group < p.groups; group++) {
-    layRuns(p, input, width, group, y, x, rows, columns, bytewise ? COPY_1 : WIDEN);
+    layRuns(p, input, width, group, y, x, rows, columns, bytewise ? COPY_1 : p.elements == CENTERED ? CENTER : WIDEN);
+    if (patches) joinRuns(p, rows, columns, <usize>quads << 3);
     for (let n = 0; n < groupN; n += 8) {
       let line = runs.base;
       let out = p.accumulators + (<usize>(group * groupN + n) << 2);
@@ -79,19 +85,23 @@ function convolveStrip(p: ConvParams, input: usize, width: i32, y: i32, x: i32, 
             const at = line + first * runs.pixel;
             const to = out + first * accumulators;
             if (ASC_FEATURE_RELAXED_SIMD && bytewise) {
-              fourPixelsBytes(at, w, p.kernelHeight, quads, to, accumulators);
+              fourPixelsBytes(at, w, taps, quads, to, accumulators);
+            } else if (patches) {
+              fourPatches(at, w, quads, to, accumulators);
+              if (n + 4 < groupN) fourPatches(at, w + 32, quads, to + 16, accumulators);
             } else {
-              fourPixels(at, w, p.kernelHeight, quads, to, accumulators);
-              if (n + 4 < groupN) fourPixels(at, w + 16, p.kernelHeight, quads, to + 16, accumulators);
+              fourPixels(at, w, taps, quads, to, accumulators);
+              if (n + 4 < groupN) fourPixels(at, w + 16, taps, quads, to + 16, accumulators);
             }
           }
         }
         for (; c < columns; c++) {
           const at = line + <usize>c * runs.pixel;
           const to = out + <usize>c * accumulators;
-          if (!ASC_FEATURE_SIMD) onePixelScalar(at, runs.tap, w, p.kernelHeight, quads, to);
-          else if (ASC_FEATURE_RELAXED_SIMD && bytewise) onePixelBytes(at, w, p.kernelHeight, quads, to);
-          else onePixel(at, w, p.kernelHeight, quads, to);
+          if (!ASC_FEATURE_SIMD) onePixelScalar(at, runs.tap, w, taps, quads, to);
+          else if (ASC_FEATURE_RELAXED_SIMD && bytewise) onePixelBytes(at, w, taps, quads, to);
+          else if (patches) onePatch(at, w, quads, to);
+          else onePixel(at, w, taps, quads, to);
         }
         line += runs.row;
         out += <usize>columns * accumulators;
@@ -108,10 +118,20 @@ function pairSums(a: v128, b: v128): v128 {
   return i32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7));
 }
 
+/** Two channels' weights for 4 elements, as i16: WIDE says that they are stored so. */
+// @ts-ignore: decorator
+@inline
+function weightsAt(WIDE: bool, w: usize, pair: usize): v128 {
+  return WIDE ? v128.load(w + (pair << 4)) : v128.load8x8_s(w + (pair << 3));
+}
+
 /** 4 pixels x 4 channels, i16 runs. */
-function fourPixels(line: usize, w: usize, taps: i32, quads: i32, out: usize, outStride: usize): void {
+// @ts-ignore: decorator
+@inline
+function four(WIDE: bool, line: usize, w: usize, taps: i32, quads: i32, out: usize, outStride: usize): void {
   const runs = changetype<Runs>(RUNS);
   const pixel = runs.pixel;
+  const step: usize = WIDE ? 64 : 32;
   let a0 = i32x4.splat(0), a1 = i32x4.splat(0), b0 = i32x4.splat(0), b1 = i32x4.splat(0);
   let c0 = i32x4.splat(0), c1 = i32x4.splat(0), d0 = i32x4.splat(0), d1 = i32x4.splat(0);
   for (; taps > 0; taps--) {
@@ -119,9 +139,9 @@ function fourPixels(line: usize, w: usize, taps: i32, quads: i32, out: usize, ou
     let b = a + pixel;
     let c = b + pixel;
     let d = c + pixel;
-    for (const end = w + (<usize>quads << 5); w < end; w += 32) {
-      const w0 = v128.load8x8_s(w);
-      const w1 = v128.load8x8_s(w, 8);
+    for (const end = w + <usize>quads * step; w < end; w += step) {
+      const w0 = weightsAt(WIDE, w, 0);
+      const w1 = weightsAt(WIDE, w, 1);
       let x = v128.load64_splat(a);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, w0));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, w1));
@@ -150,24 +170,43 @@ function fourPixels(line: usize, w: usize, taps: i32, quads: i32, out: usize, ou
   v128.store(out, pairSums(d0, d1));
 }
 
+function fourPixels(line: usize, w: usize, taps: i32, quads: i32, out: usize, outStride: usize): void {
+  four(false, line, w, taps, quads, out, outStride);
+}
+
+function fourPatches(line: usize, w: usize, quads: i32, out: usize, outStride: usize): void {
+  four(true, line, w, 1, quads, out, outStride);
+}
+
 /** 1 pixel x 8 channels, i16 runs. */
-function onePixel(line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
+// @ts-ignore: decorator
+@inline
+function one(WIDE: bool, line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
   const runs = changetype<Runs>(RUNS);
+  const step: usize = WIDE ? 64 : 32;
   let a0 = i32x4.splat(0), a1 = i32x4.splat(0), a2 = i32x4.splat(0), a3 = i32x4.splat(0);
   for (; taps > 0; taps--) {
     let a = line;
-    for (const end = w + (<usize>quads << 5); w < end; w += 32) {
+    for (const end = w + <usize>quads * step; w < end; w += step) {
       const x = v128.load64_splat(a);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, v128.load8x8_s(w)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 8)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 16)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 24)));
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 0)));
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 1)));
+      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 2)));
+      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 3)));
       a += 8;
     }
     line += runs.tap;
   }
   v128.store(out, pairSums(a0, a1));
   v128.store(out, pairSums(a2, a3), 16);
+}
+
+function onePixel(line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
+  one(false, line, w, taps, quads, out);
+}
+
+function onePatch(line: usize, w: usize, quads: i32, out: usize): void {
+  one(true, line, w, 1, quads, out);
 }
 
 /** acc + the four-fold dot products of activations x (0..127) and weights. */

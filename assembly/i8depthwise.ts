@@ -8,13 +8,13 @@
 //   1. load8x8_s           the two weights of 4 channels, widened
 //   2. i32x4.dot_i16x8_s   both taps at once, added in i32
 // Scalar: the same sums from the same layout.
-import { ConvParams } from './convparams';
-import { requantizeRow, resultBytes } from './requantize';
+import { ConvParams, outputRow } from './convparams';
+import { requantizeRow } from './requantize';
 
 /** input (samples, height, width, C) * weights -> output (samples, outHeight, outWidth, C). */
 export function depthwise_i8(params: usize, samples: i32): void {
   const p = changetype<ConvParams>(params);
-  const pixelBytes = <usize>p.n * resultBytes(p.transform);
+  const pixelBytes = outputRow(p);
   let input = p.input;
   let output = p.output;
   for (; samples > 0; samples--) {

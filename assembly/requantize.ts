@@ -4,6 +4,7 @@
 //   INT8   clamp( floor( (a * multipliers[n] * 2^left + 2^(31 + shift)) / 2^(32 + shift) ), clampMin, clampMax )
 //   FLOAT  fround( fround( fround(accumulator[n]) * scales[n] ) + bias[n] ), two roundings, no fused multiply-add
 //   NONE   a
+//   FINISH whatever finish.ts knows of the accumulators, residuals among it
 //
 // INT8 is round half up. With left = 0 it is the fixed-point multiplier m / 2^(32 + shift), m in 0 .. 2^31 - 1, shift in
 // 0 .. 30. With left = 2, shift = 0 and m = 2^(30 - s) it is the rounding right shift by s in 0 .. 30 bits,
@@ -14,7 +15,8 @@
 //   2. shuffle                their high halves: the shift right by 32, for which x64 has no arithmetic instruction
 //   3. i32x4.shr_s            the rest of the shift, one for all channels
 //   4. narrow x2              saturate to int8
-import { ConvParams, REQUANTIZE_FLOAT, REQUANTIZE_INT8 } from './convparams';
+import { ConvParams, REQUANTIZE_FINISH, REQUANTIZE_FLOAT, REQUANTIZE_INT8 } from './convparams';
+import { FinishParams, finishRow } from './finish';
 
 const ROW = memory.data(64, 16);
 
@@ -22,14 +24,8 @@ const ROW = memory.data(64, 16);
 export function requantizeRow(p: ConvParams, accumulators: usize, output: usize): void {
   if (p.transform == REQUANTIZE_INT8) toInt8(p, accumulators, output);
   else if (p.transform == REQUANTIZE_FLOAT) toFloat(p, accumulators, output);
+  else if (p.transform == REQUANTIZE_FINISH) finishRow(changetype<FinishParams>(p.multipliers), accumulators, output);
   else toInt32(p, accumulators, output);
-}
-
-/** Bytes of one result. */
-// @ts-ignore: decorator
-@inline
-export function resultBytes(transform: i32): usize {
-  return transform == REQUANTIZE_INT8 ? 1 : 4;
 }
 
 function toInt8(p: ConvParams, accumulators: usize, output: usize): void {

@@ -14,6 +14,8 @@ export const COPY_1: i32 = 0;
 export const WIDEN: i32 = 1;
 /** 4-byte elements are copied as they are. */
 export const COPY_4: i32 = 2;
+/** Bytes l become i16, 2l - 255. */
+export const CENTER: i32 = 5;
 
 /** Where the runs of a strip lie. */
 @unmanaged
@@ -35,7 +37,7 @@ export const RUNS: usize = memory.data(16, 16);
 // @ts-ignore: decorator
 @inline
 function elementShift(mode: i32): usize {
-  return <usize>mode;
+  return <usize>(mode & 3);
 }
 
 /** Lays out the runs of group `group` for output pixels from (y, x) on, `rows` by `columns` of them. */
@@ -53,7 +55,7 @@ export function layRuns(p: ConvParams, input: usize, width: i32, group: i32, y: 
 
   // Without zeros around it the input itself will do.
   const inside = firstRow >= 0 && firstColumn >= 0 && firstRow + inputRows <= p.height && firstColumn + inputColumns <= width;
-  if (mode != WIDEN && !gather && inside) {
+  if (shift != 1 && !gather && inside) {
     runs.base = input + <usize>firstRow * lineBytes + (<usize>(firstColumn * channels) << size);
     runs.pixel = <usize>(p.strideX * channels) << size;
     runs.tap = <usize>p.dilationY * lineBytes;
@@ -100,19 +102,47 @@ export function layRuns(p: ConvParams, input: usize, width: i32, group: i32, y: 
 
 /** Copies `count` elements. */
 function take(out: usize, from: usize, count: i32, mode: i32): void {
-  if (mode != WIDEN) {
+  if (elementShift(mode) != 1) {
     memory.copy(out, from, <usize>count << elementShift(mode));
     return;
   }
   const end = from + <usize>count;
   if (ASC_FEATURE_SIMD) {
+    const top = i16x8.splat(255);
     for (const last = end - 7; from < last && count > 7; from += 8) {
-      v128.store(out, v128.load8x8_s(from));
+      v128.store(out, mode == WIDEN ? v128.load8x8_s(from) : i16x8.sub(i16x8.shl(v128.load8x8_u(from), 1), top));
       out += 16;
     }
   }
   for (; from < end; from++) {
-    store<i16>(out, load<i8>(from));
+    store<i16>(out, mode == WIDEN ? <i16>load<i8>(from) : <i16>(<i32>load<u8>(from) * 2 - 255));
     out += 2;
   }
+}
+
+/**
+ * Joins the i16 runs of all kernel rows that an output pixel sees into one of `patch` bytes, behind the rows of the strip.
+ * Up to 14 bytes of a patch's end are whatever follows: the weights there are 0.
+ */
+export function joinRuns(p: ConvParams, rows: i32, columns: i32, patch: usize): void {
+  const runs = changetype<Runs>(RUNS);
+  const bytes = <usize>(p.kernelWidth * (p.channels / p.groups)) << 1;
+  let to = p.patchRows;
+  for (let r = 0; r < rows; r++) {
+    let pixel = runs.base + <usize>r * runs.row;
+    for (let c = 0; c < columns; c++) {
+      let from = pixel;
+      let at = to;
+      for (let k = 0; k < p.kernelHeight; k++) {
+        for (let i: usize = 0; i < bytes; i += 16) v128.store(at + i, v128.load(from + i));
+        at += bytes;
+        from += runs.tap;
+      }
+      to += patch;
+      pixel += runs.pixel;
+    }
+  }
+  runs.base = p.patchRows;
+  runs.pixel = patch;
+  runs.row = <usize>columns * patch;
 }

@@ -1,7 +1,8 @@
 // What becomes of a row of i32 accumulators once a product is complete. Products write them to scratch rows that stay in
 // the L1 cache, so this is one function for all of them.
 import { ConvParams } from './convparams';
-import { ProductParams, TRANSFORM_AFFINE, TRANSFORM_BITS, TRANSFORM_LEVELS, TRANSFORM_REQUANTIZE } from './params';
+import { FinishParams, finishRow } from './finish';
+import { ProductParams, TRANSFORM_AFFINE, TRANSFORM_BITS, TRANSFORM_FINISH, TRANSFORM_LEVELS, TRANSFORM_REQUANTIZE } from './params';
 import { requantizeRow } from './requantize';
 
 /**
@@ -11,6 +12,7 @@ import { requantizeRow } from './requantize';
  * LEVELS      byte n = number of thresholds first[0..steps - 1][n] that are <= accumulator n
  * AFFINE      i32 n = accumulator n * first[n] + second[n], modulo 2^32
  * REQUANTIZE  int8 or float32, as requantize.ts says; first is the address of its parameters
+ * FINISH      whatever finish.ts knows, residuals among it; first is the address of its parameters
  * NONE        i32 n = accumulator n
  *
  * Reads up to 60 bytes past the end of first and second.
@@ -21,6 +23,7 @@ export function transformRow(p: ProductParams, accumulators: usize, output: usiz
   else if (p.transform == TRANSFORM_LEVELS) toLevels(accumulators, p.first, n, p.steps, output);
   else if (p.transform == TRANSFORM_AFFINE) toAffine(accumulators, p.first, p.second, n, output);
   else if (p.transform == TRANSFORM_REQUANTIZE) requantizeRow(changetype<ConvParams>(p.first), accumulators, output);
+  else if (p.transform == TRANSFORM_FINISH) finishRow(changetype<FinishParams>(p.first), accumulators, output);
   else memory.copy(output, accumulators, <usize>n << 2);
 }
 

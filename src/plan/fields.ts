@@ -30,6 +30,8 @@ export const FINISH_FIELDS = [
   'fourth',
   'steps',
   'shift',
+  'small',
+  'left',
   'low',
   'high',
   'residual',

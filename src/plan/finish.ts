@@ -1,7 +1,8 @@
 // Transforms of rows on their own: what stands behind a product whose kernel does not have the transform, ApplyTransform, and
 // the states of recurrent cells.
 import { elements, type TensorType, valueRange } from '../model/graph.js';
-import type { Transform } from '../model/operators/transforms.js';
+import type { Requantize as RequantizeTransform, Transform } from '../model/operators/transforms.js';
+import { unpackConstant } from '../model/values.js';
 import { FINISH_CODES, FINISH_FIELDS, type FinishParams, rowType } from './fields.js';
 import { floatBits } from './i8.js';
 import type { Layout, Placed, Scratch } from './layout.js';
@@ -12,6 +13,8 @@ export interface Sums {
   readonly float: boolean;
   /** Numbers of a row: channels. */
   readonly n: number;
+  /** What no sum exceeds in size, where that is known. */
+  readonly largest?: number;
 }
 
 /** A number within the range of a type. */
@@ -36,7 +39,7 @@ export function planFinish(
 ): number {
   const params: FinishParams = {
     ...{ kind: FINISH_CODES.none, float: sums.float ? 1 : 0, type: rowType(output.type), n: sums.n },
-    ...{ first: 0, second: 0, third: 0, fourth: 0, steps: 0, shift: 0, low: 0, high: 0 },
+    ...{ first: 0, second: 0, third: 0, fourth: 0, steps: 0, shift: 0, small: 0, left: 0, low: 0, high: 0 },
     ...{ residual: 0, residualType: 0, residualMultiplier: 0, output: output.address, joined: 0 },
     ...(transform && fieldsOf(layout, transform, sums, output.type, scratch, residual)),
   };
@@ -72,17 +75,15 @@ function fieldsOf(
       return ofProduct(layout, sums.n, { transform: TRANSFORM_CODES.affine, first, second });
     }
     case 'requantize': {
-      const { minimum = -Infinity, maximum = Infinity, residualMultiplier = 0 } = transform;
+      const { minimum = -Infinity, maximum = Infinity } = transform;
       return {
         kind: FINISH_CODES.requantize,
         first: at(transform.biases),
-        second: at(transform.multipliers),
-        shift: transform.shift,
+        ...requantizeFields(layout, transform, sums, residual?.tensor),
         low: within(type, minimum),
         high: within(type, maximum),
         residual: residual?.place.address ?? 0,
         residualType: residual ? rowType(residual.tensor) : 0,
-        residualMultiplier,
         joined: scratch.take(4 * sums.n),
       };
     }
@@ -101,6 +102,71 @@ function fieldsOf(
         shift: transform.fraction,
       };
   }
+}
+
+/** A requantization as SIMD builds compute it: multipliers and shift without what they have in common. */
+interface Reduced {
+  readonly multipliers: readonly number[];
+  readonly residualMultiplier: number;
+  readonly shift: number;
+}
+
+/**
+ * Takes the powers of two out of multipliers and shift; undefined unless no sum then leaves 32 bits.
+ *
+ * @param largest of the sizes of the sums
+ */
+export function reduce(
+  layout: Layout,
+  transform: RequantizeTransform,
+  largest: number,
+  residual: TensorType | undefined,
+): Reduced | undefined {
+  if (!layout.choice.simd) return undefined;
+  const { biases, residualMultiplier = 0 } = transform;
+  const multipliers = numbersOf(layout, transform.multipliers);
+  const common = multipliers.reduce(
+    (bits, m) => Math.min(bits, twosIn(m)),
+    Math.min(transform.shift, twosIn(residualMultiplier)),
+  );
+  const unit = 2 ** common;
+  const shift = transform.shift - common;
+  const sums = largest + largestOf(biases === undefined ? [] : numbersOf(layout, biases));
+  const joined = residual ? -valueRange(residual)[0] * Math.abs(residualMultiplier / unit) : 0;
+  if (sums >= 2 ** 31 || (sums * largestOf(multipliers)) / unit + joined + 2 ** shift >= 2 ** 31) return undefined;
+  return { multipliers: multipliers.map((m) => m / unit), residualMultiplier: residualMultiplier / unit, shift };
+}
+
+function numbersOf(layout: Layout, index: number): readonly number[] {
+  return [...unpackConstant(layout.graph.constants[index])];
+}
+
+function largestOf(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+/** How often 2 divides an integer of 32 bits; 0 is no obstacle. */
+function twosIn(value: number): number {
+  return value === 0 ? 62 : 31 - Math.clz32(value & -value);
+}
+
+function requantizeFields(
+  layout: Layout,
+  transform: RequantizeTransform,
+  sums: Sums,
+  residual: TensorType | undefined,
+): Partial<FinishParams> {
+  const small = reduce(layout, transform, sums.largest ?? 2 ** 31, residual);
+  if (small) {
+    const { multipliers, residualMultiplier, shift } = small;
+    const second = layout.made(4 * sums.n, () => new Uint8Array(Int32Array.from(multipliers).buffer));
+    return { small: 1, second, residualMultiplier, shift };
+  }
+  const { multipliers, residualMultiplier = 0, shift } = transform;
+  // Shifts of 30 and 31 go left first where 2^31 multipliers << left, and 2^46 << left of a residual, stay below 2^63.
+  const left = Math.max(32 - shift, 0);
+  const room = left > 0 && largestOf(numbersOf(layout, multipliers)) < 2 ** (31 - left);
+  return { left: room ? left : 0, second: layout.constant(multipliers), residualMultiplier, shift };
 }
 
 /** A transform that products have of their own: a block of theirs, of which only that is read. */

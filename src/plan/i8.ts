@@ -22,10 +22,12 @@ export const CONV_FIELDS = [
   'outHeight',
   'outWidth',
   'weights',
-  'nonNegative',
+  'elements',
+  'patches',
   'stripRows',
   'stripColumns',
   'rows',
+  'patchRows',
   'accumulators',
   'transform',
   'bias',
@@ -63,7 +65,19 @@ export type Requantize =
       readonly bias: number;
       /** (N) float32. */
       readonly scales: number;
-    };
+    }
+  /** Whatever planFinish plans: `block` is its address. */
+  | { readonly kind: 'finish'; readonly bias: 0; readonly block: number; readonly rowBytes: number };
+
+/** What int8 kernels read: int8; 0 .. 127; or, in SIMD builds, bytes l that stand for 2l - 255. */
+export type Elements = keyof typeof ELEMENTS;
+
+export interface Int8Options {
+  /** Default: signed. */
+  readonly elements?: Elements;
+  /** Whether weights are patches, which SIMD builds alone have: int16 `quads` of the geometry of a patch. */
+  readonly patches?: boolean;
+}
 
 export interface ConvAddresses {
   readonly input: number;
@@ -81,7 +95,8 @@ export interface ConvCall {
   readonly scratchBytes: number;
 }
 
-const TRANSFORM_CODES = { int32: 0, int8: 1, float32: 2 } as const;
+const TRANSFORM_CODES = { int32: 0, int8: 1, float32: 2, finish: 3 } as const;
+const ELEMENTS = { signed: 0, small: 1, centered: 2 } as const;
 
 /** Bytes of input that a strip should not exceed: most of an L1 cache, beside 8 channels' weights. */
 const STRIP_BYTES = 24 * 1024;
@@ -93,8 +108,35 @@ export function isDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.channels && g.n === g.channels;
 }
 
+/** A patch as the geometry of its weights: the taps of all kernel rows are one run. */
+export function patchOf(g: ConvGeometry): ConvGeometry {
+  return { ...g, kernelHeight: 1, kernelWidth: g.kernelHeight * g.kernelWidth };
+}
+
+/** Elements of a patch beyond which its weights would crowd an L1 cache. */
+const PATCH_ELEMENTS = 256;
+
+/**
+ * Whether SIMD kernels are quicker with joined runs and i16 weights: 4 vector operations a quad and 4 channels instead of
+ * 4.5, and fewer quads, against copies of 16 bytes.
+ */
+export function prefersPatches(g: ConvGeometry): boolean {
+  if (isDepthwise(g)) return false;
+  const quads = (window: ConvGeometry): number =>
+    window.kernelHeight * Math.ceil((window.kernelWidth * g.channels) / g.groups / 4);
+  const blocks = Math.ceil(g.n / g.groups / 4);
+  const patch = patchOf(g);
+  const copies = 2 * g.kernelHeight * Math.ceil((g.kernelWidth * g.channels) / g.groups / 8);
+  const elements = (patch.kernelWidth * g.channels) / g.groups;
+  return elements <= PATCH_ELEMENTS && 4 * blocks * quads(patch) + copies < 4.3 * blocks * quads(g);
+}
+
 /** How many output rows and columns are computed together, and the bytes their input takes. */
-function strips(g: ConvGeometry, elementBytes: number): { rows: number; columns: number; bytes: number } {
+function strips(
+  g: ConvGeometry,
+  elementBytes: number,
+  patches: boolean,
+): { rows: number; columns: number; bytes: number } {
   const gather = g.groups !== 1 || g.dilationX !== 1;
   const [height, width] = [outHeight(g), outWidth(g)];
   const groupChannels = g.channels / g.groups;
@@ -105,11 +147,15 @@ function strips(g: ConvGeometry, elementBytes: number): { rows: number; columns:
       : ((columns - 1) * g.strideX + g.kernelWidth) * g.channels;
     return inputRows * elements * elementBytes;
   };
+  // What the product reads: rows shared by neighbours, or a patch for every pixel.
+  const patchBytes = ((g.kernelHeight * g.kernelWidth * groupChannels + 3) & ~3) * elementBytes;
+  const readBytes = (rows: number, columns: number): number =>
+    patches ? rows * columns * patchBytes : bytesOf(rows, columns);
   let columns = width;
-  while (columns > 8 && bytesOf(1, columns) > STRIP_BYTES) columns = roundUp(columns / 2, 4);
+  while (columns > 8 && readBytes(1, columns) > STRIP_BYTES) columns = roundUp(columns / 2, 4);
   let rows = 1;
   if (columns === width) {
-    while (rows < height && (rows + 1) * columns <= STRIP_PIXELS && bytesOf(rows + 1, columns) <= 2 * STRIP_BYTES)
+    while (rows < height && (rows + 1) * columns <= STRIP_PIXELS && readBytes(rows + 1, columns) <= 2 * STRIP_BYTES)
       rows++;
   }
   return { rows, columns, bytes: bytesOf(rows, columns) };
@@ -137,10 +183,11 @@ function call(
   geometry: ConvGeometry,
   samples: number,
   at: ConvAddresses,
-  bytes: { input: number; run: number; output: number },
+  /** Of an element of the input, of one in a run, and of an output pixel. */
+  bytes: { input: number; run: number; outputRow: number },
   rest: Pick<
     ConvParams,
-    'nonNegative' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'
+    'elements' | 'patches' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'
   >,
 ): ConvCall {
   const depthwise = kernel.startsWith('depthwise');
@@ -152,8 +199,10 @@ function call(
     rows,
     columns,
     bytes: runBytes,
-  } = depthwise ? depthwiseStrip(g, bytes.run) : strips({ ...g, width: g.width * side }, bytes.run);
+  } = depthwise ? depthwiseStrip(g, bytes.run) : strips({ ...g, width: g.width * side }, bytes.run, rest.patches !== 0);
   const rowBytes = roundUp(runBytes + 64, 16);
+  const patch = (g.kernelHeight * g.kernelWidth * g.channels) / g.groups;
+  const patchBytes = rest.patches ? roundUp(rows * columns * roundUp(patch, 4) * 2 + 64, 16) : 0;
   const { padBottom: _bottom, padRight: _right, ...fields } = g;
   const params: ConvParams = {
     ...fields,
@@ -166,11 +215,12 @@ function call(
     stripRows: rows,
     stripColumns: columns,
     rows: at.scratch,
-    accumulators: at.scratch + rowBytes,
+    patchRows: at.scratch + rowBytes,
+    accumulators: at.scratch + rowBytes + patchBytes,
     output: at.output,
-    outputStride: height * width * g.n * bytes.output,
+    outputStride: height * width * bytes.outputRow,
   };
-  return { kernel, params, scratchBytes: rowBytes + rows * columns * accumulatorRow(g.n) + 64 };
+  return { kernel, params, scratchBytes: rowBytes + patchBytes + rows * columns * accumulatorRow(g.n) + 64 };
 }
 
 /** Depthwise kernels take one output row at a time: its input rows side by side, C rounded up to 8. */
@@ -183,34 +233,40 @@ function depthwiseStrip(g: ConvGeometry, runBytes: number): { rows: number; colu
  * Plans an int8 convolution or dense layer (denseGeometry).
  *
  * @param samples the most that one call will get
- * @param nonNegative whether all inputs are known to be 0 .. 127
  */
 export function planConvInt8(
   geometry: ConvGeometry,
   samples: number,
   at: ConvAddresses,
   requantize: Requantize,
-  nonNegative = false,
+  { elements = 'signed', patches = false }: Int8Options = {},
 ): ConvCall {
   const int8 = requantize.kind === 'int8';
+  const outputRow = requantize.kind === 'finish' ? requantize.rowBytes : geometry.n * (int8 ? 1 : 4);
   return call(
     isDepthwise(geometry) ? 'depthwise_i8' : 'conv_i8',
     geometry,
     samples,
     at,
-    { input: 1, run: 2, output: int8 ? 1 : 4 },
+    { input: 1, run: 2, outputRow },
     {
-      nonNegative: nonNegative ? 1 : 0,
+      elements: ELEMENTS[elements],
+      patches: patches ? 1 : 0,
       transform: TRANSFORM_CODES[requantize.kind],
       bias: requantize.bias,
-      multipliers:
-        requantize.kind === 'int8' ? requantize.multipliers : requantize.kind === 'float32' ? requantize.scales : 0,
+      multipliers: secondOf(requantize),
       left: int8 ? requantize.left : 0,
       shift: int8 ? requantize.shift : 0,
       clampMin: int8 ? requantize.min : 0,
       clampMax: int8 ? requantize.max : 0,
     },
   );
+}
+
+function secondOf(requantize: Requantize): number {
+  if (requantize.kind === 'int8') return requantize.multipliers;
+  if (requantize.kind === 'float32') return requantize.scales;
+  return requantize.kind === 'finish' ? requantize.block : 0;
 }
 
 /**
@@ -232,9 +288,10 @@ export function planConvFloat32(
     geometry,
     samples,
     at,
-    { input: 4, run: 4, output: 4 },
+    { input: 4, run: 4, outputRow: 4 * geometry.n },
     {
-      nonNegative: 0,
+      elements: 0,
+      patches: 0,
       transform: 0,
       bias,
       multipliers: 0,

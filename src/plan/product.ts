@@ -31,7 +31,9 @@ export type ProductTransform =
   /** (N) int32 each. */
   | { readonly kind: 'affine'; readonly multipliers: number; readonly biases: number }
   /** int8 or float32: `block` holds the fields CONV_FIELDS of plan/i8.ts, of which n and those from transform on are read. */
-  | { readonly kind: 'requantize'; readonly block: number; readonly bytes: 1 | 4 };
+  | { readonly kind: 'requantize'; readonly block: number; readonly bytes: 1 | 4 }
+  /** Whatever planFinish plans: `block` is its address. */
+  | { readonly kind: 'finish'; readonly block: number; readonly rowBytes: number };
 
 export interface ProductLayer {
   readonly geometry: ConvGeometry;
@@ -197,12 +199,13 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
 function firstOf(transform: ProductTransform): number {
   if (transform.kind === 'bits' || transform.kind === 'levels') return transform.thresholds;
   if (transform.kind === 'affine') return transform.multipliers;
-  return transform.kind === 'requantize' ? transform.block : 0;
+  return transform.kind === 'requantize' || transform.kind === 'finish' ? transform.block : 0;
 }
 
 /** Bytes of one output pixel of n channels. */
 function outputBytes(transform: ProductTransform, n: number): number {
   if (transform.kind === 'bits') return packedBytes(n);
   if (transform.kind === 'levels') return n;
+  if (transform.kind === 'finish') return transform.rowBytes;
   return transform.kind === 'requantize' ? transform.bytes * n : 4 * n;
 }

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../src/numerics/geometry.js';
 import { packPairs, packQuads } from '../../src/numerics/quads.js';
 import { shiftMultiplier } from '../../src/numerics/requantize.js';
-import { CONV_FIELDS, isDepthwise, planConvInt8, type Requantize } from '../../src/plan/i8.js';
+import { CONV_FIELDS, type Int8Options, isDepthwise, patchOf, planConvInt8, type Requantize } from '../../src/plan/i8.js';
 import { convInt8, requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
@@ -43,59 +43,79 @@ interface Case {
   readonly samples?: number;
   readonly inputs?: Fill;
   readonly weights?: Fill;
-  readonly nonNegative?: boolean;
+  readonly options?: Int8Options;
 }
 
-function place(bench: Bench, g: ConvGeometry, input: Int8Array, weights: Int8Array): { input: number; weights: number } {
-  const packed = isDepthwise(g) ? packPairs(weights, g) : packQuads(weights, g);
+function place(
+  bench: Bench,
+  g: ConvGeometry,
+  input: Int8Array,
+  weights: Int8Array,
+  patches = false,
+): { input: number; weights: number } {
+  const packed = patches
+    ? Int16Array.from(packQuads(weights, patchOf(g)))
+    : isDepthwise(g)
+      ? packPairs(weights, g)
+      : packQuads(weights, g);
   return { input: bench.put(input), weights: bench.put(packed) };
 }
 
 /** Accumulators of every build equal the reference. */
-function compare({ geometry: g, samples = 1, inputs = 'random', weights = 'random', nonNegative = false }: Case): void {
+function compare({ geometry: g, samples = 1, inputs = 'random', weights = 'random', options = {} }: Case): void {
   const random = randomInts(g.channels * 1000 + g.n);
   const size = g.height * g.width * g.channels;
   const x = filled(samples * size, inputs, random);
   const w = filled((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups, weights, random);
   const pixels = outHeight(g) * outWidth(g);
-  const expected = Array.from({ length: samples }, (_, i) => [...convInt8(g, x.subarray(i * size, (i + 1) * size), w)]).flat();
+  const centered = options.elements === 'centered';
+  const numbers = centered ? Int16Array.from(x, (value) => 2 * (value & 255) - 255) : x;
+  const expected = Array.from({ length: samples }, (_, i) => [
+    ...convInt8(g, numbers.subarray(i * size, (i + 1) * size), w),
+  ]).flat();
   for (const { build, bench } of benches) {
+    if (build === 'scalar' && (centered || options.patches)) continue;
     bench.clear();
     const output = bench.reserve(4 * expected.length);
-    const at = { ...place(bench, g, x, w), output, scratch: 0 };
-    const { scratchBytes } = planConvInt8(g, samples, at, { kind: 'int32', bias: 0 }, nonNegative);
+    const at = { ...place(bench, g, x, w, options.patches), output, scratch: 0 };
+    const { scratchBytes } = planConvInt8(g, samples, at, { kind: 'int32', bias: 0 }, options);
     const scratch = bench.reserve(scratchBytes);
-    const { kernel, params } = planConvInt8(g, samples, { ...at, scratch }, { kind: 'int32', bias: 0 }, nonNegative);
+    const { kernel, params } = planConvInt8(g, samples, { ...at, scratch }, { kind: 'int32', bias: 0 }, options);
     bench.call(kernel, CONV_FIELDS, params, samples);
-    const label = `${build} build, ${kernel}, ${samples} samples, ${JSON.stringify(g)}`;
+    const label = `${build} build, ${kernel}, ${JSON.stringify(options)}, ${samples} samples, ${JSON.stringify(g)}`;
     assert.equal([...bench.int32(output, samples * pixels * g.n)], expected, label);
     assert.ok(bench.intact(output + 4 * expected.length), `${label}: wrote behind the output`);
     assert.ok(bench.intact(scratch + scratchBytes), `${label}: wrote behind the scratch`);
   }
 }
 
-const both = (geometry: ConvGeometry, rest: Partial<Case> = {}): void => {
+/** Every kind of input, by rows that neighbours share and by patches. */
+const every = (geometry: ConvGeometry, rest: Partial<Case> = {}): void => {
   compare({ geometry, ...rest });
-  compare({ geometry, inputs: 'nonNegative', nonNegative: true, ...rest });
+  compare({ geometry, inputs: 'nonNegative', options: { elements: 'small' }, ...rest });
+  if (isDepthwise(geometry)) return;
+  compare({ geometry, options: { patches: true }, ...rest });
+  compare({ geometry, options: { elements: 'centered' }, ...rest });
+  compare({ geometry, options: { elements: 'centered', patches: true }, ...rest });
 };
 
 test('conv_i8 equals the reference for 1 to 70 input channels', () => {
   for (let channels = 1; channels <= 70; channels += channels < 20 ? 1 : 5) {
-    both({ ...BASE, channels, ...square(3, 1), height: 4, width: 5 });
-    both({ ...BASE, channels, height: 3, width: 3, n: 5 });
+    every({ ...BASE, channels, ...square(3, 1), height: 4, width: 5 });
+    every({ ...BASE, channels, height: 3, width: 3, n: 5 });
   }
 });
 
 test('conv_i8 writes every number of output channels', () => {
-  for (const n of [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 33]) both({ ...BASE, ...square(3, 1), n }, { samples: 2 });
+  for (const n of [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 33]) every({ ...BASE, ...square(3, 1), n }, { samples: 2 });
 });
 
 test('conv_i8 takes maps of every size', () => {
   for (let height = 1; height <= 9; height += 2) {
     for (let width = 1; width <= 7; width++) {
-      both({ ...BASE, height, width, channels: 3, n: 9 });
-      both({ ...BASE, height, width, channels: 3, n: 9, ...square(3, 1) }, { samples: 2 });
-      both({ ...BASE, height, width, channels: 5, n: 4, ...square(3, 1, 2) });
+      every({ ...BASE, height, width, channels: 3, n: 9 });
+      every({ ...BASE, height, width, channels: 3, n: 9, ...square(3, 1) }, { samples: 2 });
+      every({ ...BASE, height, width, channels: 5, n: 4, ...square(3, 1, 2) });
     }
   }
 });
@@ -106,22 +126,22 @@ test('conv_i8 takes kernels, strides, dilations and pads of every kind', () => {
     for (const stride of [1, 2, 3]) {
       for (const dilation of [1, 2]) {
         const pad = (dilation * kernel) >> 1;
-        both({ ...map, ...square(kernel, pad, stride, dilation) });
+        every({ ...map, ...square(kernel, pad, stride, dilation) });
       }
     }
   }
-  both({ ...map, ...square(3, 0), padTop: 2, padRight: 3 });
-  both({ ...map, ...square(3, 0), padLeft: 4, padBottom: 1, strideY: 2 });
-  both({ ...map, kernelHeight: 1, kernelWidth: 5, padLeft: 2, padRight: 2, strideX: 2 });
-  both({ ...map, kernelHeight: 5, kernelWidth: 1, dilationY: 2, padTop: 3, padBottom: 3 });
-  both({ ...map, width: 61, channels: 70, ...square(3, 1) });
-  both({ ...map, height: 1, width: 200, channels: 64, n: 9 });
+  every({ ...map, ...square(3, 0), padTop: 2, padRight: 3 });
+  every({ ...map, ...square(3, 0), padLeft: 4, padBottom: 1, strideY: 2 });
+  every({ ...map, kernelHeight: 1, kernelWidth: 5, padLeft: 2, padRight: 2, strideX: 2 });
+  every({ ...map, kernelHeight: 5, kernelWidth: 1, dilationY: 2, padTop: 3, padBottom: 3 });
+  every({ ...map, width: 61, channels: 70, ...square(3, 1) });
+  every({ ...map, height: 1, width: 200, channels: 64, n: 9 });
 });
 
 test('conv_i8 takes groups', () => {
   for (const [groups, channels, n] of [[2, 4, 6], [3, 9, 12], [4, 4, 8], [5, 5, 15], [2, 32, 16], [7, 21, 7]] as const) {
-    both({ ...BASE, channels, n, groups, ...square(3, 1) });
-    both({ ...BASE, channels, n, groups, ...square(3, 1, 2), kernelWidth: 2, height: 7 }, { samples: 2 });
+    every({ ...BASE, channels, n, groups, ...square(3, 1) });
+    every({ ...BASE, channels, n, groups, ...square(3, 1, 2), kernelWidth: 2, height: 7 }, { samples: 2 });
   }
 });
 
@@ -144,9 +164,13 @@ test('depthwise_i8 equals the reference', () => {
 test('int8 kernels hold the largest sums and products', () => {
   for (const inputs of ['lowest', 'highest'] as const) {
     for (const weights of ['lowest', 'highest'] as const) {
-      const nonNegative = inputs === 'highest';
-      compare({ geometry: denseGeometry(70000, 3), inputs, weights, nonNegative });
-      compare({ geometry: { ...BASE, channels: 33, n: 9, ...square(3, 1) }, inputs, weights, nonNegative });
+      const options: Int8Options = inputs === 'highest' ? { elements: 'small' } : {};
+      compare({ geometry: denseGeometry(70000, 3), inputs, weights, options });
+      compare({ geometry: denseGeometry(65535, 3), inputs, weights, options: { elements: 'centered' } });
+      const geometry = { ...BASE, channels: 33, n: 9, ...square(3, 1) };
+      compare({ geometry, inputs, weights, options });
+      compare({ geometry, inputs, weights, options: { patches: true } });
+      compare({ geometry, inputs, weights, options: { elements: 'centered', patches: true } });
       compare({ geometry: { ...BASE, channels: 9, n: 9, groups: 9, ...square(5, 2) }, inputs, weights });
     }
   }
@@ -154,7 +178,7 @@ test('int8 kernels hold the largest sums and products', () => {
 
 test('dense layers of 1 to 9 samples', () => {
   for (const samples of [1, 2, 3, 4, 5, 9]) {
-    for (const [k, n] of [[1, 1], [7, 10], [64, 16], [70, 17], [257, 33]] as const) both(denseGeometry(k, n), { samples });
+    for (const [k, n] of [[1, 1], [7, 10], [64, 16], [70, 17], [257, 33]] as const) every(denseGeometry(k, n), { samples });
   }
 });
 

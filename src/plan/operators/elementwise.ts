@@ -23,7 +23,8 @@ function ends(layout: Layout, node: NodeOf<'applyTransform' | 'activate' | 'add'
 export function planApplyTransform(layout: Layout, node: NodeOf<'applyTransform'>): void {
   const scratch = layout.scratch();
   const { shape, input, output } = ends(layout, node);
-  const sums = { float: input.type.encoding === 'float32', n: shape.at(-1)! };
+  const [low, high] = valueRange(input.type);
+  const sums = { float: input.type.encoding === 'float32', n: shape.at(-1)!, largest: Math.max(-low, high) };
   const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
   const finish = planFinish(layout, node.operator.transform, sums, output, scratch, residual);
   planRows(layout, node, { operation: 'finish', shape, input, output, whole: true, fields: { finish } }, scratch);

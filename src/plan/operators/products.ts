@@ -7,8 +7,16 @@ import { roundUp } from '../../numerics/bits.js';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../numerics/geometry.js';
 import { packPairs, packQuads, pairBytes, quadBytes } from '../../numerics/quads.js';
 import { ANY_FIELDS, rowType } from '../fields.js';
-import { planFinish, within } from '../finish.js';
-import { CONV_FIELDS, isDepthwise, planConvFloat32, planConvInt8, type Requantize } from '../i8.js';
+import { planFinish, reduce, type Sums, within } from '../finish.js';
+import {
+  CONV_FIELDS,
+  isDepthwise,
+  patchOf,
+  planConvFloat32,
+  planConvInt8,
+  prefersPatches,
+  type Requantize,
+} from '../i8.js';
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
 import { PRODUCT_FIELDS } from '../params.js';
 import { planProduct, type ProductTransform } from '../product.js';
@@ -70,25 +78,30 @@ function planLayer(
   };
   const scratch = layout.scratch();
   const kernel = kernelOf(layout, product);
-  const own = transform === undefined ? {} : ownTransform(layout, kernel, transform, output.tensor, geometry.n);
+  const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
+  const rows = { type: output.tensor, address: output.place.address };
+  const sums = { float: tensor.encoding === 'float32', n: geometry.n, largest: largestSum(layout, product) };
+  let own = transform === undefined ? {} : ownTransform(layout, kernel, transform, output.tensor, sums);
+  if (own === undefined && (kernel === 'planes' || kernel === 'int8')) {
+    const block = planFinish(layout, transform, sums, rows, scratch, residual);
+    const finish = { kind: 'finish', block, rowBytes: rowBytes(output.tensor, geometry.n) } as const;
+    own = { planes: finish, int8: { ...finish, bias: 0 } };
+  }
   if (own !== undefined) {
     layout.run(node, planCall(layout, product, output.place.address, layout.batch, scratch, own));
     return;
   }
   const [height, width] = transposed ?? [outHeight(geometry), outWidth(geometry)];
-  const float = tensor.encoding === 'float32';
-  const sums = scratch.take(4 * layout.batch * height * width * geometry.n);
-  layout.run(node, planCall(layout, product, sums, layout.batch, scratch));
-  const rows = { type: output.tensor, address: output.place.address };
-  const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
-  const finish = planFinish(layout, transform, { float, n: geometry.n }, rows, scratch, residual);
+  const address = scratch.take(4 * layout.batch * height * width * geometry.n);
+  layout.run(node, planCall(layout, product, address, layout.batch, scratch));
+  const finish = planFinish(layout, transform, sums, rows, scratch, residual);
   planRows(
     layout,
     node,
     {
       operation: 'finish',
       shape: [height, width, geometry.n],
-      input: { type: { encoding: float ? 'float32' : 'int32', bits: 0 }, address: sums },
+      input: { type: { encoding: sums.float ? 'float32' : 'int32', bits: 0 }, address },
       output: rows,
       whole: true,
       fields: { finish },
@@ -97,7 +110,7 @@ function planLayer(
   );
 }
 
-function kernelOf(layout: Layout, { transposed, type, weights: index, padValue }: Product): Kernel {
+function kernelOf(layout: Layout, { geometry, transposed, type, weights: index, padValue }: Product): Kernel {
   const weights = layout.graph.constants[index];
   if (transposed !== undefined) return 'any';
   if (type.encoding === 'float32') return padValue === 0 ? 'float32' : 'any';
@@ -105,10 +118,37 @@ function kernelOf(layout: Layout, { transposed, type, weights: index, padValue }
   const leveled = levels || (type.encoding === 'centered' && [1, 2, 3, 4, 8].includes(type.bits));
   // Without SIMD, weights of bits are turned over in place: nobody else may read them.
   const alone = layout.choice.simd || layout.uses(index) === 1;
-  if (weights.layout === 'blocks16' && leveled && (padValue === 0 || padValue === 1) && alone) return 'planes';
-  const bytes = type.encoding === 'int8' || (levels && type.bits <= 7);
   const small = weights.encoding !== 'float32' && valueRange(weights)[1] <= 127;
-  return bytes && small && padValue === 0 ? 'int8' : 'any';
+  const bytes = layout.choice.simd && type.encoding === 'centered' && type.bits === 8 && padValue === 0;
+  if (bytes && small && !isDepthwise(geometry) && inputsOf(geometry) <= CENTERED_INPUTS) {
+    if (weights.layout !== 'blocks16' || fewInputs(geometry, weights.bits)) return 'int8';
+  }
+  if (weights.layout === 'blocks16' && leveled && (padValue === 0 || padValue === 1) && alone) return 'planes';
+  const signed = type.encoding === 'int8' || (levels && type.bits <= 7);
+  return signed && small && padValue === 0 ? 'int8' : 'any';
+}
+
+/**
+ * Whether bytes that stand for centered numbers meet so few weights that dot products beat tables, in vector operations a
+ * pixel: tables take two lookups a nibble and plane and the same again at the end of a block, and have to be built.
+ */
+function fewInputs(g: ConvGeometry, planes: number): boolean {
+  const k = inputsOf(g);
+  const blocks = Math.ceil(g.n / 16);
+  return outHeight(g) * outWidth(g) > 1 && blocks * (4 * k + 18) < blocks * planes * (k + 60) + 6 * k + 500;
+}
+
+/** Inputs of one output: 2^31 is not reached by as many products of -255 .. 255 and -128 .. 127. */
+const CENTERED_INPUTS = 65535;
+
+/** What no sum exceeds in size. */
+function largestSum(layout: Layout, { geometry, type, weights }: Product): number {
+  const size = (range: readonly [number, number]): number => Math.max(-range[0], range[1]);
+  return inputsOf(geometry) * size(valueRange(type)) * size(valueRange(layout.graph.constants[weights]));
+}
+
+function inputsOf(g: ConvGeometry): number {
+  return (g.kernelHeight * g.kernelWidth * g.channels) / g.groups;
 }
 
 /** What the product kernels have of their own of a transform. */
@@ -124,7 +164,7 @@ function ownTransform(
   kernel: Kernel,
   transform: Transform,
   output: TensorType,
-  n: number,
+  sums: Sums,
 ): OwnTransform | undefined {
   if (kernel === 'any') return undefined;
   if (kernel === 'float32') {
@@ -132,7 +172,8 @@ function ownTransform(
     const { biases, minimum = -Infinity, maximum = Infinity } = transform;
     return { float32: { bias: layout.constant(biases), clamp: { min: minimum, max: maximum } } };
   }
-  const int8 = requantization(layout, transform, output);
+  const { n } = sums;
+  const int8 = requantization(layout, transform, output, sums);
   if (kernel === 'int8') return int8 && { int8 };
   if (int8 !== undefined) {
     const { params } = planConvInt8(denseGeometry(1, n), 1, { input: 0, weights: 0, output: 0, scratch: 0 }, int8);
@@ -161,13 +202,20 @@ function isOne(layout: Layout, index: number): boolean {
   return unpackConstant(layout.graph.constants[index]).every((value) => value === 1);
 }
 
-function requantization(layout: Layout, transform: Transform, output: TensorType): Requantize | undefined {
+/** What int8 kernels know themselves: that of 64 bits, where planFinish knows nothing shorter. */
+function requantization(
+  layout: Layout,
+  transform: Transform,
+  output: TensorType,
+  { largest = Infinity }: Sums,
+): Requantize | undefined {
   if (transform.kind === 'floatAffine' && transform.minimum === undefined && transform.maximum === undefined) {
     const { biases, multipliers } = transform;
     return { kind: 'float32', bias: layout.constant(biases), scales: layout.constant(multipliers) };
   }
   if (transform.kind !== 'requantize' || output.encoding !== 'int8') return undefined;
   if (transform.residualMultiplier !== undefined || transform.shift === 31) return undefined;
+  if (reduce(layout, transform, largest, undefined)) return undefined;
   const { biases, multipliers, shift, minimum = -128, maximum = 127 } = transform;
   return {
     kind: 'int8',
@@ -247,16 +295,25 @@ function planInt8(
 ): Call {
   const { type, geometry, input } = product;
   const constant = layout.graph.constants[product.weights];
-  const depthwise = isDepthwise(geometry);
-  const weights =
-    constant.encoding === 'int8'
-      ? layout.constant(product.weights)
-      : layout.made(depthwise ? pairBytes(geometry) : quadBytes(geometry), () => {
-          const values = unpackConstant(constant);
-          return new Uint8Array((depthwise ? packPairs(values, geometry) : packQuads(values, geometry)).buffer);
-        });
+  const elements = type.encoding === 'levels' ? 'small' : type.encoding === 'centered' ? 'centered' : 'signed';
+  const patches = layout.choice.simd && elements !== 'small' && prefersPatches(geometry);
+  let weights: number;
+  if (patches) {
+    const patch = patchOf(geometry);
+    weights = layout.made(2 * quadBytes(patch), () => {
+      return new Uint8Array(Int16Array.from(packQuads(unpackConstant(constant), patch)).buffer);
+    });
+  } else if (constant.encoding === 'int8') {
+    weights = layout.constant(product.weights);
+  } else {
+    const depthwise = isDepthwise(geometry);
+    weights = layout.made(depthwise ? pairBytes(geometry) : quadBytes(geometry), () => {
+      const values = unpackConstant(constant);
+      return new Uint8Array((depthwise ? packPairs(values, geometry) : packQuads(values, geometry)).buffer);
+    });
+  }
   const at = { input, weights, output, scratch: scratch.end };
-  const call = planConvInt8(geometry, samples, at, requantize, type.encoding === 'levels');
+  const call = planConvInt8(geometry, samples, at, requantize, { elements, patches });
   scratch.take(call.scratchBytes);
   return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
 }
