@@ -160,8 +160,9 @@ export class Model {
     for (let i = 0; i < this.#out.length; i++) {
       const target = pick(this.#out, i, output, 'output');
       const { view } = this.#out[i];
-      // A loop and not set(view.subarray(...)): that would allocate the view.
-      for (let j = 0; j < target.length; j++) target[j] = view[j]!;
+      // Part of the view is copied by a loop: set(view.subarray(...)) would allocate.
+      if (target.length === view.length) target.set(view);
+      else for (let j = 0; j < target.length; j++) target[j] = view[j]!;
     }
     return samples;
   }

@@ -125,12 +125,14 @@ export function randomTransform(
       const options = {
         ...(random(2) && { biases: many(n, around) }),
         ...[{}, { minimum: 0 }, { minimum: -20, maximum: 90 }, { minimum: 200 }, { maximum: -40000 }][random(5)],
-        ...(residual && { residualMultiplier: random(2 ** 31) - 2 ** 30 }),
+        ...(residual && { residualMultiplier: random(2) ? random(2 ** 31) - 2 ** 30 : -(2 ** 30) * 2 ** -random(12) }),
       };
-      const shift = 30 + random(33);
+      const shift = 30 + random(random(2) ? 3 : 33);
+      // Multipliers with powers of two in common make sums that may fit 32 bits.
+      const [unit, factors] = random(2) ? [1, 2 ** 30] : [2 ** (30 - random(14)), 1 + random(3)];
       const transform = random(3)
         ? requantize(
-            many(n, () => random(2 ** 30)),
+            many(n, () => Math.min(unit * random(factors), 2 ** 30)),
             shift,
             options,
           )

@@ -45,8 +45,8 @@ function longLstm(steps: number): Graph {
   return g.build();
 }
 
-/** Random graphs of each kind and build; a failure names its seed. */
-const ROUNDS = 40;
+/** Random graphs of each kind and build; a failure names its seed. BITLANE_ROUNDS asks for more. */
+const ROUNDS = Number(process.env['BITLANE_ROUNDS'] ?? 40);
 
 for (const build of builds) {
   const kernels: readonly KernelKind[] = build === 'scalar' ? ['popcount'] : ['table', 'popcount'];
