@@ -11,7 +11,7 @@
 // first, where the host has found room for that. Where it has found that no sum leaves 32 bits, as with multipliers that
 // are powers of two and lose what they have in common, i32x4.mul, add and shr_s do.
 import { ProductParams } from './params';
-import { narrow, ROW_BITS, ROW_INT16, widen } from './rows';
+import { narrow, ROW_BITS, ROW_INT16, ROW_INT8, widen } from './rows';
 import { transformRow } from './transform';
 
 export const FINISH_NONE: i32 = 0;
@@ -82,9 +82,13 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
   const multipliers = p.second;
   const joined = p.joined;
   const residual = p.residual != 0;
+  // SIMD takes int8 as it comes.
+  const bytes = ASC_FEATURE_SIMD && p.residualType == ROW_INT8;
+  let from: usize = 0;
   if (residual) {
     const element = (output - p.output) >> usize(p.type == ROW_INT16);
-    widen(p.residualType, p.residual + (element << usize(p.residualType == ROW_INT16)), p.n, joined);
+    from = p.residual + (element << usize(p.residualType == ROW_INT16));
+    if (!bytes) widen(p.residualType, from, p.n, joined);
   }
   const end = <usize>p.n << 2;
   if (ASC_FEATURE_SIMD) {
@@ -98,7 +102,7 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
         let a = v128.load(row + i);
         if (biases) a = i32x4.add(a, v128.load(biases + i));
         a = i32x4.add(i32x4.mul(a, v128.load(multipliers + i)), half);
-        if (residual) a = i32x4.add(a, i32x4.mul(v128.load(joined + i), factor));
+        if (residual) a = i32x4.add(a, i32x4.mul(bytes ? fourBytes(from + (i >> 2)) : v128.load(joined + i), factor));
         v128.store(row + i, i32x4.min_s(i32x4.max_s(i32x4.shr_s(a, shift), least), most));
       }
       return;
@@ -114,7 +118,7 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
         let low = i64x2.extmul_low_i32x4_s(a, m);
         let high = i64x2.extmul_high_i32x4_s(a, m);
         if (residual) {
-          const r = v128.load(joined + i);
+          const r = bytes ? fourBytes(from + (i >> 2)) : v128.load(joined + i);
           low = i64x2.add(low, i64x2.extmul_low_i32x4_s(r, factor));
           high = i64x2.add(high, i64x2.extmul_high_i32x4_s(r, factor));
         }
@@ -126,6 +130,7 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
       return;
     }
   }
+  if (residual && bytes) widen(p.residualType, from, p.n, joined);
   const half = <i64>1 << (p.shift - 1);
   for (let i: usize = 0; i < end; i += 4) {
     const a = load<i32>(row + i) + (biases ? load<i32>(biases + i) : 0);
@@ -133,6 +138,13 @@ function requantize(p: FinishParams, row: usize, output: usize): void {
     if (residual) x += <i64>load<i32>(joined + i) * p.residualMultiplier;
     store<i32>(row + i, <i32>min(max(x >> p.shift, <i64>p.low), <i64>p.high));
   }
+}
+
+/** Four int8 as i32. */
+// @ts-ignore: decorator
+@inline
+function fourBytes(at: usize): v128 {
+  return i32x4.extend_low_i16x8_s(v128.load8x8_s(at));
 }
 
 function affine(p: FinishParams, row: usize): void {

@@ -16,6 +16,7 @@ export const ROWS_FROM_FLOAT: i32 = 9;
 export const ROWS_ADD: i32 = 10;
 export const ROWS_SOFTMAX: i32 = 11;
 export const ROWS_ARG_MAX: i32 = 12;
+export const ROWS_INT8_BITS: i32 = 13;
 
 @unmanaged
 export class RowsParams {
@@ -40,7 +41,7 @@ export class RowsParams {
   high: i32;
   /** The bits of a float32. */
   scale: i32;
-  /** ROWS_FINISH: FinishParams. */
+  /** ROWS_FINISH: FinishParams. ROWS_INT8_BITS: (count) int8 thresholds and 15 bytes. */
   finish: usize;
   /** Numbers that come out of a row. */
   results: i32;
@@ -58,6 +59,12 @@ export function rows(params: usize, samples: i32): void {
   let right = p.right;
   let output = p.output;
   for (let left = <i64>samples * p.rows; left > 0; left--) {
+    if (ASC_FEATURE_SIMD && p.operation == ROWS_INT8_BITS) {
+      int8Bits(input, p.finish, p.count, output);
+      input += p.inputBytes;
+      output += p.outputBytes;
+      continue;
+    }
     widen(p.type, input, p.count, p.work);
     if (p.right) widen(p.rightType, right, p.count, p.other);
     if (p.operation == ROWS_FINISH) {
@@ -71,6 +78,19 @@ export function rows(params: usize, samples: i32): void {
     input += p.inputBytes;
     right += p.rightBytes;
     output += p.outputBytes;
+  }
+}
+
+/** Bit n = number n >= threshold n, of a row of int8, as it stands. */
+function int8Bits(input: usize, thresholds: usize, count: i32, output: usize): void {
+  for (let left = count; left > 0; left -= 16) {
+    const below = i8x16.gt_s(v128.load(thresholds), v128.load(input));
+    const bits = ~i8x16.bitmask(below) & ((1 << min(left, 16)) - 1);
+    if (left > 8) store<u16>(output, <u16>bits);
+    else store<u8>(output, <u8>bits);
+    input += 16;
+    thresholds += 16;
+    output += 2;
   }
 }
 

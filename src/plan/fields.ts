@@ -83,6 +83,7 @@ export const ROWS_CODES = {
   add: 10,
   softmax: 11,
   argMax: 12,
+  int8Bits: 13,
 } as const;
 
 /** assembly/anyproduct.ts */

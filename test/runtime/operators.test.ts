@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GraphBuilder } from '../../src/model/builder.js';
 import type { Graph } from '../../src/model/graph.js';
-import { centered, int16, levels, multiThreshold, requantize, signs } from '../../src/model/specs.js';
+import { centered, int16, int8, levels, multiThreshold, requantize, signs, threshold } from '../../src/model/specs.js';
 import { writeModel } from '../../src/model/write.js';
 import { gateTable, sigmoid } from '../../src/numerics/tables.js';
 import { evaluate } from '../../src/reference/evaluate.js';
@@ -80,6 +80,18 @@ for (const build of builds) {
           compareModel(g.build(), build, 2, kernels[n % kernels.length]);
         }
       }
+    }
+  });
+
+  test(`${build}: int8 by thresholds within its range and beyond it`, () => {
+    for (let channels = 1; channels <= 40; channels++) {
+      const random = randomInts(channels);
+      const g = new GraphBuilder(`${channels} channels`);
+      const within = Array.from({ length: channels }, (_, n) => [-128, 0, 127][n] ?? random(256) - 128);
+      const beyond = [...within.slice(1), channels % 2 ? 128 : -129];
+      const x = g.input('x', [3, 2, channels], int8);
+      g.output(g.apply('within', x, threshold(within)), g.apply('beyond', x, threshold(beyond)));
+      compareModel(g.build(), build, 2, kernels[0]);
     }
   });
 }

@@ -1,5 +1,7 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
 import { elements, type TensorType, valueRange } from '../../model/graph.js';
+import type { Transform } from '../../model/operators/transforms.js';
+import { unpackConstant } from '../../model/values.js';
 import { PICK_FIELDS, rowType } from '../fields.js';
 import { planFinish, within } from '../finish.js';
 import { floatBits } from '../i8.js';
@@ -26,8 +28,21 @@ export function planApplyTransform(layout: Layout, node: NodeOf<'applyTransform'
   const [low, high] = valueRange(input.type);
   const sums = { float: input.type.encoding === 'float32', n: shape.at(-1)!, largest: Math.max(-low, high) };
   const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
+  const thresholds = int8Thresholds(layout, node.operator.transform, input.type);
+  if (thresholds) {
+    const finish = layout.made(sums.n + 15, () => new Uint8Array(thresholds.buffer));
+    planRows(layout, node, { operation: 'int8Bits', shape, input, output, whole: true, fields: { finish } }, scratch);
+    return;
+  }
   const finish = planFinish(layout, node.operator.transform, sums, output, scratch, residual);
   planRows(layout, node, { operation: 'finish', shape, input, output, whole: true, fields: { finish } }, scratch);
+}
+
+/** Thresholds that int8 can be compared with as it is; SIMD builds alone do that. */
+function int8Thresholds(layout: Layout, transform: Transform, type: TensorType): Int8Array | undefined {
+  if (!layout.choice.simd || type.encoding !== 'int8' || transform.kind !== 'threshold') return undefined;
+  const thresholds = unpackConstant(layout.graph.constants[transform.thresholds]);
+  return thresholds.every((t) => t >= -128 && t <= 127) ? Int8Array.from(thresholds) : undefined;
 }
 
 export function planActivate(layout: Layout, node: NodeOf<'activate'>): void {
