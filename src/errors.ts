@@ -9,7 +9,7 @@ export class ModelFormatError extends Error {
   /** Byte offset in the file at which the value stands, where there is one. */
   readonly offset: number | undefined;
 
-  constructor(path: string, expected: string, got: string, offset?: number) {
+  constructor(path: string, expected: string, got: string | number, offset?: number) {
     const place = offset === undefined ? '' : ` (byte ${offset})`;
     super(`model file: "${path}"${place} expected ${expected}, got ${got}`);
     this.path = path;

@@ -23,7 +23,7 @@ export interface Table {
   [field: string]: Value;
 }
 
-export function refuse(path: string, expected: string, got: string, offset?: number): never {
+export function refuse(path: string, expected: string, got: string | number, offset?: number): never {
   throw new ModelFormatError(path, expected, got, offset);
 }
 
@@ -48,7 +48,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
     if (!(at >= 4 && at + length <= total)) {
       refuse(path, `an offset inside the file of ${total} bytes`, `${at} + ${length} bytes`, from);
     }
-    if (at % align !== 0) refuse(path, `an offset that is a multiple of ${align}`, `${at}`, from);
+    if (at % align !== 0) refuse(path, `an offset that is a multiple of ${align}`, at, from);
     return at;
   }
 
@@ -70,10 +70,10 @@ export function decode(bytes: Uint8Array, most: number): Table {
     const vtableBytes = buffer.readUint16(vtable);
     const tableBytes = buffer.readUint16(vtable + 2);
     if (vtableBytes < 4 || vtableBytes % 2 !== 0) {
-      refuse(place, 'an even size of at least 4 bytes', `${vtableBytes}`, vtable);
+      refuse(place, 'an even size of at least 4 bytes', vtableBytes, vtable);
     }
     inside(place, vtable, vtableBytes, 2, at);
-    if (tableBytes < 4) refuse(path, 'a table of at least 4 bytes', `${tableBytes}`, vtable + 2);
+    if (tableBytes < 4) refuse(path, 'a table of at least 4 bytes', tableBytes, vtable + 2);
     inside(path, at, tableBytes, 4, vtable + 2);
 
     let slot = vtable + 4;
@@ -84,9 +84,9 @@ export function decode(bytes: Uint8Array, most: number): Table {
       const offset = entry < vtable + vtableBytes ? buffer.readUint16(entry) : 0;
       if (offset === 0) return 0;
       if (offset < 4 || offset + size > tableBytes) {
-        refuse(field, `an offset inside its table of ${tableBytes} bytes`, `${offset}`, entry);
+        refuse(field, `an offset inside its table of ${tableBytes} bytes`, offset, entry);
       }
-      if ((at + offset) % size !== 0) refuse(field, `alignment to ${size}`, `${at + offset}`, entry);
+      if ((at + offset) % size !== 0) refuse(field, `alignment to ${size}`, at + offset, entry);
       return at + offset;
     };
     const result: Table = name in MEMBERS ? { kind: name } : {};
@@ -104,7 +104,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
       const value = at === 0 ? field.default : buffer[`read${type}`](at);
       if (only !== undefined && value !== only) refuse(path, `${only}`, `${value}: made by another bitlane`, at);
       if (names === undefined || value === undefined) return value;
-      return names[value] ?? refuse(path, `0 to ${names.length - 1}`, `${value}`, at);
+      return names[value] ?? refuse(path, `0 to ${names.length - 1}`, value, at);
     }
     if (field.kind === 'union') {
       return union(field, path, locate(`${path}_type`, 1), locate(path, 4), holder);
@@ -138,7 +138,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
     const member = field.members[type - 1];
     if (member === undefined) {
       const known = field.members.map((name, i) => `${i + 1} (${name})`).join(', ');
-      refuse(`${path}_type`, `one of ${known}`, `${type}`, typeAt);
+      refuse(`${path}_type`, `one of ${known}`, type, typeAt);
     }
     return at === 0 ? refuse(path, `a ${member}`, 'none', holder) : table(member, path, at);
   }
@@ -152,21 +152,21 @@ export function decode(bytes: Uint8Array, most: number): Table {
     // Elements are read, or walked by validate(): tables that share one long vector would multiply that.
     spend(path, at, 4 + count * size);
     if (count > 0 && (at + 4) % align !== 0) {
-      refuse(path, `elements at a multiple of ${align}`, `${at + 4}`, at);
+      refuse(path, `elements at a multiple of ${align}`, at + 4, at);
     }
     return [at + 4, count];
   }
 
   function list(path: string, from: number, read: (place: string, at: number) => Value, limit = Infinity): Value[] {
     const [first, count] = vector(path, from, 4, 4);
-    if (count > limit) refuse(path, `at most ${limit}`, `${count}`);
+    if (count > limit) refuse(path, `at most ${limit}`, count);
     return Array.from({ length: count }, (_, i) => read(`${path}[${i}]`, first + 4 * i));
   }
 
   function text(path: string, from: number): string {
     const [first, count] = vector(path, from, 1, 1, 1);
     const end = bytes[first + count];
-    if (end !== 0) refuse(path, 'a string that ends with a zero byte', `${end}`, first - 4);
+    if (end !== 0) refuse(path, 'a string that ends with a zero byte', end, first - 4);
     try {
       return utf8.decode(bytes.subarray(first, first + count));
     } catch {

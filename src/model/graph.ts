@@ -3,7 +3,7 @@
 // each operator computes; the types of operators stand beside their rules in operators/.
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
 import { type ConvGeometry, denseGeometry } from '../numerics/geometry.js';
-import { columnBytes, laneBytes, pairBytes, quadBytes } from '../numerics/quads.js';
+import { weightBytes } from '../numerics/quads.js';
 import type { Activate, Add, ApplyTransform, Convert, LookUp } from './operators/elementwise.js';
 import type { ArgMax, Softmax } from './operators/heads.js';
 import type { AvgPool, GlobalAvgPool, MaxPool } from './operators/pools.js';
@@ -148,12 +148,31 @@ export function elements(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
+interface Elements {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, offset?: number, length?: number): TensorData;
+  from(values: ArrayLike<number>): TensorData;
+}
+
+/** Elements of a tensor or constant as an array of their width: packed bits and bytes in Uint8Array. */
+export type TensorData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array;
+
+/** The arrays that hold the elements of an encoding; codes of `powerOfTwo` are smaller than one. */
+export const ARRAYS: Readonly<Record<ConstantEncoding, Elements>> = {
+  float32: Float32Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  levels: Uint8Array,
+  centered: Uint8Array,
+  ternary: Uint8Array,
+  powerOfTwo: Uint8Array,
+};
+
 /** Bits of one element of an encoding, as stored in the `plain` layout. */
 export function storedBits(encoding: ConstantEncoding, bits: number): number {
-  if (encoding === 'float32' || encoding === 'int32') return 32;
-  if (encoding === 'int16') return 16;
   if (encoding === 'powerOfTwo') return bits;
-  return encoding === 'centered' && bits === 1 ? 1 : 8;
+  return encoding === 'centered' && bits === 1 ? 1 : 8 * ARRAYS[encoding].BYTES_PER_ELEMENT;
 }
 
 /** Bytes of a plain tensor of `shape`; rows of packed bits end at a byte, codes at the end of all. */
@@ -169,56 +188,39 @@ export function blockedBytes(shape: readonly number[], bits: number): number {
   return roundUp(shape[0] ?? 0, CHANNEL_BLOCK) * bits * taps * packedBytes(shape.at(-1) ?? 0);
 }
 
-/** The convolution that reads weights of this shape: what the layouts of numerics/quads.ts are made for. */
-export function weightGeometry(shape: readonly number[], groups = 1): ConvGeometry {
+/** The convolution that reads weights: what the layouts of numerics/quads.ts are made for. */
+export function weightGeometry({ shape, layout, groups = 1 }: Omit<Constant, 'data' | 'name'>): ConvGeometry {
   const [n, height, width, channels] = shape.length === 2 ? [shape[0], 1, 1, shape[1]] : shape;
-  return { ...denseGeometry(channels * groups, n), kernelHeight: height, kernelWidth: width, groups };
-}
-
-/** The same for depthwise filters (C, KH, KW, 1). */
-export function depthwiseGeometry(shape: readonly number[]): ConvGeometry {
-  return weightGeometry(shape, shape[0]);
+  const parts = layout === 'pairs' || layout === 'columns' ? n : groups;
+  return { ...denseGeometry(channels * parts, n), kernelHeight: height, kernelWidth: width, groups: parts };
 }
 
 /** Bytes that a constant's shape, encoding and layout ask for. */
 export function constantBytes(constant: Omit<Constant, 'data' | 'name'>): number {
-  const { shape, encoding, bits, layout, groups } = constant;
-  switch (layout) {
-    case 'plain':
-      return plainBytes(shape, encoding, bits);
-    case 'blocks16':
-      return blockedBytes(shape, bits);
-    case 'quads':
-      return quadBytes(weightGeometry(shape, groups));
-    case 'lanes':
-      return laneBytes(weightGeometry(shape, groups));
-    case 'pairs':
-      return pairBytes(depthwiseGeometry(shape));
-    case 'columns':
-      return columnBytes(depthwiseGeometry(shape));
-  }
+  const { shape, encoding, bits, layout } = constant;
+  if (layout === 'plain') return plainBytes(shape, encoding, bits);
+  return layout === 'blocks16' ? blockedBytes(shape, bits) : weightBytes(layout, weightGeometry(constant));
 }
 
 /** Smallest and largest v of a type. */
 export function valueRange({ encoding, bits }: ValueType): readonly [number, number] {
+  const levels = 2 ** bits - 1;
   switch (encoding) {
     case 'float32':
       return [-Infinity, Infinity];
-    case 'int32':
-      return [-(2 ** 31), 2 ** 31 - 1];
-    case 'int16':
-      return [-32768, 32767];
-    case 'int8':
-      return [-128, 127];
     case 'levels':
-      return [0, 2 ** bits - 1];
+      return [0, levels];
     case 'centered':
-      return [1 - 2 ** bits, 2 ** bits - 1];
+      return [-levels, levels];
     case 'ternary':
       return [-1, 1];
     case 'powerOfTwo': {
       const largest = 2 ** (2 ** (bits - 1) - 2);
       return [-largest, largest];
+    }
+    default: {
+      const half = 2 ** (storedBits(encoding, bits) - 1);
+      return [-half, half - 1];
     }
   }
 }

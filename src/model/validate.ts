@@ -5,7 +5,16 @@
 import { checkConstantData } from './constants.js';
 import { type Constant, type ConstantEncoding, type Graph, type Node, plainBytes, type Tensor } from './graph.js';
 import { infer } from './operators/index.js';
-import { describe, describeType, type OutputRule, type Report, sameType, type Scope } from './operators/rules.js';
+import {
+  describe,
+  describeType,
+  listed,
+  type OutputRule,
+  type Report,
+  sameShape,
+  sameType,
+  type Scope,
+} from './operators/rules.js';
 
 export type { Report } from './operators/rules.js';
 
@@ -35,7 +44,7 @@ export function validate(graph: Graph, report: Report, limits: Limits = DEFAULT_
     constants: graph.constants,
     nodes: graph.nodes,
   })) {
-    if (list.length > limits.count) report(`model.${key}`, `at most ${limits.count}`, `${list.length}`);
+    if (list.length > limits.count) report(`model.${key}`, `at most ${limits.count}`, list.length);
     const names = new Set<string>();
     list.forEach((item, i) => {
       checkName(`model.${key}[${i}].name`, item.name, report);
@@ -63,10 +72,10 @@ function checkName(path: string, name: string, report: Report): void {
 }
 
 function checkShape(shape: readonly number[], path: string, report: Report): void {
-  if (shape.length < 1 || shape.length > MAX_RANK) report(path, `1 to ${MAX_RANK} dimensions`, `${shape.length}`);
+  if (shape.length < 1 || shape.length > MAX_RANK) report(path, `1 to ${MAX_RANK} dimensions`, shape.length);
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 1 || size >= 2 ** 31) {
-      report(path, 'dimensions of 1 to 2^31 - 1', `[${shape.join(', ')}]`);
+      report(path, 'dimensions of 1 to 2^31 - 1', listed(shape));
     }
   }
 }
@@ -88,7 +97,7 @@ function checkEncoding(item: Tensor | Constant, path: string, report: Report): v
   const [least, most] = BITS_OF[encoding];
   if (!(Number.isInteger(bits) && bits >= least && bits <= most)) {
     const range = least === most ? `${least}` : `${least} to ${most}`;
-    report(`${path}.bits`, `${range} with ${encoding}`, `${bits}`);
+    report(`${path}.bits`, `${range} with ${encoding}`, bits);
   }
 }
 
@@ -99,7 +108,7 @@ function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limit
   const bytes = plainBytes(tensor.shape, tensor.encoding, tensor.bits);
   if (!(bytes <= limits.bytes)) report(`${path}.shape`, `at most ${limits.bytes} bytes`, `${bytes} bytes`);
   if (!(Number.isFinite(tensor.scale) && tensor.scale > 0)) {
-    report(`${path}.scale`, 'a finite number above 0', `${tensor.scale}`);
+    report(`${path}.scale`, 'a finite number above 0', tensor.scale);
   }
   return bytes;
 }
@@ -108,7 +117,7 @@ function checkTensor(tensor: Tensor, path: string, report: Report, limits: Limit
 function checkFlow(graph: Graph, report: Report, limits: Limits): void {
   const written = new Set<number>();
   const tensor = (path: string, index: number): Tensor =>
-    graph.tensors[index] ?? report(path, `an index below ${graph.tensors.length} tensors`, `${index}`);
+    graph.tensors[index] ?? report(path, `an index below ${graph.tensors.length} tensors`, index);
   const write = (path: string, index: number): void => {
     if (written.has(index)) report(path, 'a tensor that nothing else writes', `"${tensor(path, index).name}"`);
     written.add(index);
@@ -151,7 +160,7 @@ function scopeOf(graph: Graph, node: Node, path: string, report: Report): Scope 
     outputs: node.outputs.map((index) => graph.tensors[index]),
     constant: (field, index) =>
       graph.constants[index] ??
-      report(`${path}.operator.${field}`, `an index below ${graph.constants.length} constants`, `${index}`),
+      report(`${path}.operator.${field}`, `an index below ${graph.constants.length} constants`, index),
   };
 }
 
@@ -168,7 +177,7 @@ function checkNode(graph: Graph, node: Node, path: string, report: Report): numb
   const scope = scopeOf(graph, node, path, report);
   const { outputs, work } = infer(node.operator, scope);
   if (node.outputs.length !== outputs.length) {
-    report(`${path}.outputs`, `${outputs.length} tensor${outputs.length === 1 ? '' : 's'}`, `${node.outputs.length}`);
+    report(`${path}.outputs`, `${outputs.length} tensor${outputs.length === 1 ? '' : 's'}`, node.outputs.length);
   }
   outputs.forEach((rule, i) => {
     const output = graph.tensors[node.outputs[i]];
@@ -180,10 +189,7 @@ function checkNode(graph: Graph, node: Node, path: string, report: Report): numb
 
 /** What the rule expected where the tensor is something else. */
 function outputFault(rule: OutputRule, output: Tensor, inputs: readonly Tensor[]): string | undefined {
-  const { shape } = rule;
-  if (output.shape.length !== shape.length || output.shape.some((size, d) => size !== shape[d])) {
-    return `the shape [${shape.join(', ')}]`;
-  }
+  if (!sameShape(output.shape, rule.shape)) return `the shape ${listed(rule.shape)}`;
   if (!rule.types.some((type) => sameType(type, output))) {
     const [first] = rule.types;
     return rule.types.length > 4 ? 'integers' : rule.types.map(describeType).join(' or ') || describeType(first);

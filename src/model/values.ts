@@ -10,17 +10,8 @@ import {
   unpackCodes,
   unpackPlanes,
 } from '../numerics/planes.js';
-import {
-  packColumns,
-  packLanes,
-  packPairs,
-  packQuads,
-  unpackColumns,
-  unpackLanes,
-  unpackPairs,
-  unpackQuads,
-} from '../numerics/quads.js';
-import { type Constant, depthwiseGeometry, elements, type ValueType, weightGeometry } from './graph.js';
+import { packWeights, unpackWeights } from '../numerics/quads.js';
+import { ARRAYS, type Constant, elements, type TensorType, type ValueType, weightGeometry } from './graph.js';
 
 /** Numbers v: integers, or numbers that float32 holds. float64, so that every encoding fits. */
 export type Values = Float64Array;
@@ -35,24 +26,15 @@ const fromLevel = (l: number, bits: number): number => 2 * l - (2 ** bits - 1);
 /** Row-major numbers v to the bytes of the `plain` layout. The numbers have to be ones that the type holds. */
 export function packPlain(values: ArrayLike<number>, shape: readonly number[], type: ValueType): Uint8Array {
   const { encoding, bits } = type;
-  switch (encoding) {
-    case 'float32':
-      return new Uint8Array(Float32Array.from(values).buffer);
-    case 'int32':
-      return new Uint8Array(Int32Array.from(values).buffer);
-    case 'int16':
-      return new Uint8Array(Int16Array.from(values).buffer);
-    case 'int8':
-      return new Uint8Array(Int8Array.from(values).buffer);
-    case 'levels':
-      return Uint8Array.from(values);
-    case 'powerOfTwo':
-      return packCodes(
-        Array.from(values, (v) => shiftCode(v, bits) ?? 0),
-        bits,
-      );
-    default:
-  }
+  if (encoding !== 'powerOfTwo') return packTensor(values, shape, type as TensorType);
+  const codes = Array.from(values, (v) => shiftCode(v, bits) ?? 0);
+  return packCodes(codes, bits);
+}
+
+/** The same for encodings that tensors have. */
+export function packTensor(values: ArrayLike<number>, shape: readonly number[], type: TensorType): Uint8Array {
+  const { encoding, bits } = type;
+  if (encoding !== 'centered') return new Uint8Array(ARRAYS[encoding].from(values).buffer);
   if (bits > 1) return Uint8Array.from(values, (v) => toLevel(v, bits));
   const channels = shape.at(-1)!;
   const row = packedBytes(channels);
@@ -87,66 +69,30 @@ export function unpackPlain(data: ArrayLike<number>, shape: readonly number[], t
 
 /** Weights (N, C) or (N, KH, KW, C), or any other constant, to its bytes. */
 export function packConstant(values: ArrayLike<number>, packing: Packing): Uint8Array {
-  const { shape, encoding, bits, layout, groups } = packing;
+  const { shape, encoding, bits, layout } = packing;
+  if (layout === 'plain') return packPlain(values, shape, packing);
+  if (layout !== 'blocks16') return new Uint8Array(packWeights(layout, values, weightGeometry(packing)).buffer);
+  const level = encoding === 'ternary' ? ternaryLevel : (v: number): number => toLevel(v, bits);
   const [n, taps, c] = rowsOf(packing);
-  switch (layout) {
-    case 'plain':
-      return packPlain(values, shape, packing);
-    case 'blocks16': {
-      const level = encoding === 'ternary' ? ternaryLevel : (v: number): number => toLevel(v, bits);
-      return packPlanes(Uint8Array.from(values, level), n, taps, c, bits);
-    }
-    case 'quads':
-      return new Uint8Array(packQuads(values, weightGeometry(shape, groups)).buffer);
-    case 'lanes':
-      return new Uint8Array(packLanes(values, weightGeometry(shape, groups)).buffer);
-    case 'pairs':
-      return new Uint8Array(packPairs(values, depthwiseGeometry(shape)).buffer);
-    case 'columns':
-      return new Uint8Array(packColumns(values, depthwiseGeometry(shape)).buffer);
-  }
+  return packPlanes(Uint8Array.from(values, level), n, taps, c, bits);
 }
 
 /** The numbers v of a constant, row-major in its shape. */
 export function unpackConstant(constant: Packing & { readonly data: Uint8Array }): Values {
-  const { shape, encoding, bits, layout, groups, data } = constant;
-  const [n, taps, c] = rowsOf(constant);
-  // A copy, because a file may place its bytes at any address.
-  const { buffer } = data.slice();
-  switch (layout) {
-    case 'plain':
-      return unpackPlain(elementsOf(buffer, encoding), shape, constant);
-    case 'blocks16':
-      return Float64Array.from(unpackPlanes(data, n, taps, c, bits), (l) =>
-        encoding === 'ternary' ? (l & 1) + (l >> 1) - 1 : fromLevel(l, bits),
-      );
-    case 'quads':
-      return Float64Array.from(unpackQuads(new Int8Array(buffer), weightGeometry(shape, groups)));
-    case 'lanes':
-      return Float64Array.from(unpackLanes(new Float32Array(buffer), weightGeometry(shape, groups)));
-    case 'pairs':
-      return Float64Array.from(unpackPairs(new Int8Array(buffer), depthwiseGeometry(shape)));
-    case 'columns':
-      return Float64Array.from(unpackColumns(new Float32Array(buffer), depthwiseGeometry(shape)));
+  const { shape, encoding, bits, layout, data } = constant;
+  if (layout === 'blocks16') {
+    const [n, taps, c] = rowsOf(constant);
+    return Float64Array.from(unpackPlanes(data, n, taps, c, bits), (l) =>
+      encoding === 'ternary' ? (l & 1) + (l >> 1) - 1 : fromLevel(l, bits),
+    );
   }
+  // A copy, because a file may place its bytes at any address.
+  const values = new ARRAYS[encoding](data.slice().buffer);
+  if (layout === 'plain') return unpackPlain(values, shape, constant);
+  return Float64Array.from(unpackWeights(layout, values, weightGeometry(constant)));
 }
 
 /** N, taps and channels of weights. */
 function rowsOf({ shape }: Packing): readonly [number, number, number] {
   return [shape[0], elements(shape.slice(1, -1)), shape.at(-1)!];
-}
-
-function elementsOf(buffer: ArrayBuffer, encoding: ValueType['encoding']): ArrayLike<number> {
-  switch (encoding) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int16':
-      return new Int16Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    default:
-      return new Uint8Array(buffer);
-  }
 }

@@ -2,10 +2,25 @@
 // channel and 16 output channels lie side by side, so that one v128 load serves 16 outputs.
 import { CHANNEL_BLOCK, packedBytes, roundUp } from './bits.js';
 
-/** Byte of the layout that holds input channel `c` (bit c % 8) of output `n`, tap `tap`, plane `plane`. */
-function byteOf(n: number, plane: number, tap: number, c: number, planes: number, taps: number, bytes: number): number {
-  const block = Math.floor(n / CHANNEL_BLOCK);
-  return (((block * planes + plane) * taps + tap) * bytes + (c >> 3)) * CHANNEL_BLOCK + (n % CHANNEL_BLOCK);
+/** Calls `put(byte, bit, index)` for every sign of a plane: where it stands, and its index in (N, taps, C). */
+export function eachSign(
+  n: number,
+  taps: number,
+  c: number,
+  planes: number,
+  plane: number,
+  put: (byte: number, bit: number, index: number) => void,
+): void {
+  const bytes = packedBytes(c);
+  let i = 0;
+  for (let o = 0; o < n; o++) {
+    for (let tap = 0; tap < taps; tap++) {
+      const run = ((Math.floor(o / CHANNEL_BLOCK) * planes + plane) * taps + tap) * bytes;
+      for (let channel = 0; channel < c; channel++) {
+        put((run + (channel >> 3)) * CHANNEL_BLOCK + (o % CHANNEL_BLOCK), channel & 7, i++);
+      }
+    }
+  }
 }
 
 /**
@@ -14,31 +29,16 @@ function byteOf(n: number, plane: number, tap: number, c: number, planes: number
  * @param values (N, taps, C) row-major, one plane
  */
 export function packBlocks(values: ArrayLike<number>, n: number, taps: number, c: number): Uint8Array {
-  const bytes = packedBytes(c);
-  const out = new Uint8Array(roundUp(n, CHANNEL_BLOCK) * taps * bytes);
-  let i = 0;
-  for (let o = 0; o < n; o++) {
-    for (let tap = 0; tap < taps; tap++) {
-      for (let channel = 0; channel < c; channel++) {
-        if (values[i++] >= 0) out[byteOf(o, 0, tap, channel, 1, taps, bytes)] |= 1 << (channel & 7);
-      }
-    }
-  }
+  const out = new Uint8Array(roundUp(n, CHANNEL_BLOCK) * taps * packedBytes(c));
+  eachSign(n, taps, c, 1, 0, (byte, bit, i) => {
+    if (values[i] >= 0) out[byte] |= 1 << bit;
+  });
   return out;
 }
 
 /** Unpacks one plane to -1 and +1, (N, taps, C) row-major. */
 export function unpackBlocks(data: Uint8Array, n: number, taps: number, c: number, planes = 1, plane = 0): Int8Array {
-  const bytes = packedBytes(c);
   const out = new Int8Array(n * taps * c);
-  let i = 0;
-  for (let o = 0; o < n; o++) {
-    for (let tap = 0; tap < taps; tap++) {
-      for (let channel = 0; channel < c; channel++) {
-        const byte = data[byteOf(o, plane, tap, channel, planes, taps, bytes)];
-        out[i++] = (byte >> (channel & 7)) & 1 ? 1 : -1;
-      }
-    }
-  }
+  eachSign(n, taps, c, planes, plane, (byte, bit, i) => (out[i] = (data[byte] >> bit) & 1 ? 1 : -1));
   return out;
 }

@@ -4,26 +4,15 @@
 // bit p of l is 1 or 0. Ternary: v = (s0 + s1) / 2; 0 is written as s0 = +1, s1 = -1.
 //
 // Power of two, k bits: the top bit is the sign, the others a magnitude m: m = 0: v = 0, else v = +-2^(m - 1).
-import { packBlocks, unpackBlocks } from './blocks.js';
+import { CHANNEL_BLOCK, packedBytes, roundUp } from './bits.js';
+import { eachSign } from './blocks.js';
 
 /** Levels (N, taps, C) of `planes` bits to [N/16][plane][tap][C/8][16] bytes. */
 export function packPlanes(levels: ArrayLike<number>, n: number, taps: number, c: number, planes: number): Uint8Array {
-  const packed = Array.from({ length: planes }, (_, p) =>
-    packBlocks(
-      Int8Array.from({ length: levels.length }, (_, i) => ((levels[i] >> p) & 1 ? 1 : -1)),
-      n,
-      taps,
-      c,
-    ),
-  );
-  const bytes = packed[0].length;
-  const block = bytes / Math.ceil(n / 16);
-  const out = new Uint8Array(bytes * planes);
-  packed.forEach((plane, p) => {
-    for (let b = 0; b * block < bytes; b++) {
-      out.set(plane.subarray(b * block, (b + 1) * block), (b * planes + p) * block);
-    }
-  });
+  const out = new Uint8Array(roundUp(n, CHANNEL_BLOCK) * planes * taps * packedBytes(c));
+  for (let p = 0; p < planes; p++) {
+    eachSign(n, taps, c, planes, p, (byte, bit, i) => (out[byte] |= ((levels[i] >> p) & 1) << bit));
+  }
   return out;
 }
 
@@ -31,8 +20,7 @@ export function packPlanes(levels: ArrayLike<number>, n: number, taps: number, c
 export function unpackPlanes(data: Uint8Array, n: number, taps: number, c: number, planes: number): Uint8Array {
   const levels = new Uint8Array(n * taps * c);
   for (let p = 0; p < planes; p++) {
-    const signs = unpackBlocks(data, n, taps, c, planes, p);
-    for (let i = 0; i < levels.length; i++) if (signs[i] > 0) levels[i] |= 1 << p;
+    eachSign(n, taps, c, planes, p, (byte, bit, i) => (levels[i] |= ((data[byte] >> bit) & 1) << p));
   }
   return levels;
 }

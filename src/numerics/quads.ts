@@ -12,127 +12,76 @@
 import { roundUp } from './bits.js';
 import type { ConvGeometry } from './geometry.js';
 
+/** Arrangements of weights by element, with zeros where nothing is. */
+export type WeightLayout = 'quads' | 'lanes' | 'pairs' | 'columns';
+
+/** `unit`: elements of a run side by side, or kernel rows of a depthwise layout. */
+const FORMS = {
+  quads: { elements: Int8Array, depthwise: false, unit: 4 },
+  lanes: { elements: Float32Array, depthwise: false, unit: 1 },
+  pairs: { elements: Int8Array, depthwise: true, unit: 2 },
+  columns: { elements: Float32Array, depthwise: true, unit: 1 },
+} as const;
+
 /** Output channels side by side in `quads` and `lanes`. */
 const BLOCK = 8;
 
 /** Calls `put(target index, source index)` for every weight; the source is (N, kernelHeight, kernelWidth, C/G). */
-function eachWeight(g: ConvGeometry, unit: number, put: (target: number, source: number) => void): void {
+export function eachWeight(layout: WeightLayout, g: ConvGeometry, put: (target: number, source: number) => void): void {
+  const { depthwise, unit } = FORMS[layout];
+  const { kernelHeight, kernelWidth } = g;
   const groupN = g.n / g.groups;
-  const run = (g.kernelWidth * g.channels) / g.groups;
+  const run = (kernelWidth * g.channels) / g.groups;
   const units = Math.ceil(run / unit);
   const blocks = Math.ceil(groupN / BLOCK);
+  const row = roundUp(g.channels, 4);
   let source = 0;
   for (let n = 0; n < g.n; n++) {
-    const group = Math.floor(n / groupN);
     const inGroup = n % groupN;
-    const block = group * blocks + Math.floor(inGroup / BLOCK);
-    for (let ky = 0; ky < g.kernelHeight; ky++) {
+    const block = Math.floor(n / groupN) * blocks + Math.floor(inGroup / BLOCK);
+    for (let ky = 0; ky < kernelHeight; ky++) {
       for (let i = 0; i < run; i++) {
-        const row = (block * g.kernelHeight + ky) * units + Math.floor(i / unit);
-        put((row * BLOCK + (inGroup % BLOCK)) * unit + (i % unit), source++);
+        const target = depthwise
+          ? ((Math.floor(ky / unit) * kernelWidth + i) * row + n) * unit + (ky % unit)
+          : (((block * kernelHeight + ky) * units + Math.floor(i / unit)) * BLOCK + (inGroup % BLOCK)) * unit +
+            (i % unit);
+        put(target, source++);
       }
     }
   }
 }
 
-function elementsOf(g: ConvGeometry, unit: number): number {
+/** Elements of the layout, those that are empty included. */
+function lengthOf(layout: WeightLayout, g: ConvGeometry): number {
+  const { depthwise, unit } = FORMS[layout];
+  if (depthwise) return roundUp(g.kernelHeight, unit) * g.kernelWidth * roundUp(g.channels, 4);
   const run = (g.kernelWidth * g.channels) / g.groups;
   return g.groups * roundUp(g.n / g.groups, BLOCK) * g.kernelHeight * roundUp(run, unit);
 }
 
-/** Bytes of weights in the `quads` layout. */
-export function quadBytes(g: ConvGeometry): number {
-  return elementsOf(g, 4);
+/** Bytes of weights in a layout. */
+export function weightBytes(layout: WeightLayout, g: ConvGeometry): number {
+  return FORMS[layout].elements.BYTES_PER_ELEMENT * lengthOf(layout, g);
 }
 
-/** Bytes of weights in the `lanes` layout. */
-export function laneBytes(g: ConvGeometry): number {
-  return 4 * elementsOf(g, 1);
-}
-
-/** Bytes of depthwise weights in the `pairs` layout. */
-export function pairBytes(g: ConvGeometry): number {
-  return Math.ceil(g.kernelHeight / 2) * g.kernelWidth * roundUp(g.channels, 4) * 2;
-}
-
-/** Bytes of depthwise weights in the `columns` layout. */
-export function columnBytes(g: ConvGeometry): number {
-  return 4 * g.kernelHeight * g.kernelWidth * roundUp(g.channels, 4);
-}
-
-/** (N, kernelHeight, kernelWidth, C/G) -> `quads`. */
-export function packQuads(values: ArrayLike<number>, g: ConvGeometry): Int8Array {
-  const out = new Int8Array(quadBytes(g));
-  eachWeight(g, 4, (target, source) => (out[target] = values[source]!));
+/** (N, kernelHeight, kernelWidth, C/G) -> the layout. */
+export function packWeights(
+  layout: WeightLayout,
+  values: ArrayLike<number>,
+  g: ConvGeometry,
+): Int8Array | Float32Array {
+  const out = new FORMS[layout].elements(lengthOf(layout, g));
+  eachWeight(layout, g, (target, source) => (out[target] = values[source]!));
   return out;
 }
 
-/** `quads` -> (N, kernelHeight, kernelWidth, C/G). */
-export function unpackQuads(data: ArrayLike<number>, g: ConvGeometry): Int8Array {
-  const out = new Int8Array((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups);
-  eachWeight(g, 4, (target, source) => (out[source] = data[target]!));
-  return out;
-}
-
-/** (N, kernelHeight, kernelWidth, C/G) -> `lanes`. */
-export function packLanes(values: ArrayLike<number>, g: ConvGeometry): Float32Array {
-  const out = new Float32Array(laneBytes(g) / 4);
-  eachWeight(g, 1, (target, source) => (out[target] = values[source]!));
-  return out;
-}
-
-/** `lanes` -> (N, kernelHeight, kernelWidth, C/G). */
-export function unpackLanes(data: ArrayLike<number>, g: ConvGeometry): Float32Array {
-  const out = new Float32Array((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups);
-  eachWeight(g, 1, (target, source) => (out[source] = data[target]!));
-  return out;
-}
-
-/** Place of weight (ky, kx) of channel c in `pairs`. */
-function pairIndex(g: ConvGeometry, ky: number, kx: number, c: number): number {
-  return (((ky >> 1) * g.kernelWidth + kx) * roundUp(g.channels, 4) + c) * 2 + (ky & 1);
-}
-
-/** Depthwise (C, kernelHeight, kernelWidth, 1) -> `pairs`. */
-export function packPairs(values: ArrayLike<number>, g: ConvGeometry): Int8Array {
-  const out = new Int8Array(pairBytes(g));
-  let i = 0;
-  for (let c = 0; c < g.channels; c++) {
-    for (let ky = 0; ky < g.kernelHeight; ky++) {
-      for (let kx = 0; kx < g.kernelWidth; kx++) out[pairIndex(g, ky, kx, c)] = values[i++]!;
-    }
-  }
-  return out;
-}
-
-/** `pairs` -> depthwise (C, kernelHeight, kernelWidth, 1). */
-export function unpackPairs(data: ArrayLike<number>, g: ConvGeometry): Int8Array {
-  const out = new Int8Array(g.channels * g.kernelHeight * g.kernelWidth);
-  let i = 0;
-  for (let c = 0; c < g.channels; c++) {
-    for (let ky = 0; ky < g.kernelHeight; ky++) {
-      for (let kx = 0; kx < g.kernelWidth; kx++) out[i++] = data[pairIndex(g, ky, kx, c)]!;
-    }
-  }
-  return out;
-}
-
-/** Depthwise (C, kernelHeight, kernelWidth, 1) -> `columns`. */
-export function packColumns(values: ArrayLike<number>, g: ConvGeometry): Float32Array {
-  const out = new Float32Array(columnBytes(g) / 4);
-  const taps = g.kernelHeight * g.kernelWidth;
-  for (let c = 0; c < g.channels; c++) {
-    for (let tap = 0; tap < taps; tap++) out[tap * roundUp(g.channels, 4) + c] = values[c * taps + tap]!;
-  }
-  return out;
-}
-
-/** `columns` -> depthwise (C, kernelHeight, kernelWidth, 1). */
-export function unpackColumns(data: ArrayLike<number>, g: ConvGeometry): Float32Array {
-  const taps = g.kernelHeight * g.kernelWidth;
-  const out = new Float32Array(g.channels * taps);
-  for (let c = 0; c < g.channels; c++) {
-    for (let tap = 0; tap < taps; tap++) out[c * taps + tap] = data[tap * roundUp(g.channels, 4) + c];
-  }
+/** The layout -> (N, kernelHeight, kernelWidth, C/G). */
+export function unpackWeights(
+  layout: WeightLayout,
+  data: ArrayLike<number>,
+  g: ConvGeometry,
+): Int8Array | Float32Array {
+  const out = new FORMS[layout].elements((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups);
+  eachWeight(layout, g, (target, source) => (out[source] = data[target]!));
   return out;
 }

@@ -3,10 +3,11 @@
 import { elements, type TensorType, valueRange } from '../model/graph.js';
 import type { Requantize as RequantizeTransform, Transform } from '../model/operators/transforms.js';
 import { unpackConstant } from '../model/values.js';
-import { FINISH_CODES, FINISH_FIELDS, type FinishParams, rowType } from './fields.js';
+import { denseGeometry } from '../numerics/geometry.js';
+import { FINISH_CODES, type FinishParams, rowType } from './fields.js';
 import { floatBits } from './i8.js';
 import type { Layout, Placed, Scratch } from './layout.js';
-import { PRODUCT_FIELDS, TRANSFORM_CODES } from './params.js';
+import { planProduct, type ProductLayer, type ProductTransform } from './product.js';
 
 /** Rows of sums, int32 or float32. */
 export interface Sums {
@@ -43,7 +44,7 @@ export function planFinish(
     ...{ residual: 0, residualType: 0, residualMultiplier: 0, output: output.address, joined: 0 },
     ...(transform && fieldsOf(layout, transform, sums, output.type, scratch, residual)),
   };
-  return layout.block(FINISH_FIELDS, params);
+  return layout.block(params);
 }
 
 function fieldsOf(
@@ -58,21 +59,12 @@ function fieldsOf(
   switch (transform.kind) {
     case 'threshold':
     case 'multiThreshold': {
-      const first = at(transform.thresholds);
-      const steps = elements(layout.graph.constants[transform.thresholds].shape) / sums.n;
-      const bits = transform.kind === 'threshold';
+      if (!sums.float) break;
       // Levels are what is stored, also of centered numbers.
-      const stored: TensorType = { encoding: 'levels', bits: 8 };
-      if (sums.float) return { kind: FINISH_CODES.levels, type: rowType(bits ? type : stored), first, steps };
-      return ofProduct(layout, sums.n, {
-        transform: bits ? TRANSFORM_CODES.bits : TRANSFORM_CODES.levels,
-        first,
-        steps,
-      });
-    }
-    case 'integerAffine': {
-      const [first, second] = [at(transform.multipliers), at(transform.biases)];
-      return ofProduct(layout, sums.n, { transform: TRANSFORM_CODES.affine, first, second });
+      const stored: TensorType = transform.kind === 'threshold' ? type : { encoding: 'levels', bits: 8 };
+      const { constants } = layout.graph;
+      const steps = elements(constants[transform.thresholds].shape) / sums.n;
+      return { kind: FINISH_CODES.levels, type: rowType(stored), first: at(transform.thresholds), steps };
     }
     case 'requantize': {
       const { minimum = -Infinity, maximum = Infinity } = transform;
@@ -101,7 +93,18 @@ function fieldsOf(
         fourth: at(transform.biases),
         shift: transform.fraction,
       };
+    default:
   }
+  // A transform that products have of their own: a block of theirs, of which only that is read.
+  const layer: ProductLayer = {
+    geometry: denseGeometry(1, sums.n),
+    activations: { encoding: 'centered', bits: 1 },
+    weights: { encoding: 'centered', bits: 1 },
+    padValue: 0,
+    transform: productTransform(layout, transform, sums.n)!,
+  };
+  const nowhere = { input: 0, weights: 0, output: 0, scratch: 0, prepared: 0 };
+  return { kind: FINISH_CODES.product, first: layout.block(planProduct(layer, nowhere, layout.choice).params) };
 }
 
 /** A requantization as SIMD builds compute it: multipliers and shift without what they have in common. */
@@ -169,8 +172,20 @@ function requantizeFields(
   return { left: room ? left : 0, second: layout.constant(multipliers), residualMultiplier, shift };
 }
 
-/** A transform that products have of their own: a block of theirs, of which only that is read. */
-function ofProduct(layout: Layout, n: number, fields: Readonly<Record<string, number>>): Partial<FinishParams> {
-  const zeros = Object.fromEntries(PRODUCT_FIELDS.map((field) => [field, 0]));
-  return { kind: FINISH_CODES.product, first: layout.block(PRODUCT_FIELDS, { ...zeros, outputs: n, ...fields }) };
+/** The transform as products by planes have it of their own; undefined where they have not. */
+export function productTransform(layout: Layout, transform: Transform, n: number): ProductTransform | undefined {
+  switch (transform.kind) {
+    case 'threshold':
+      return { kind: 'bits', thresholds: layout.constant(transform.thresholds) };
+    case 'multiThreshold': {
+      const count = elements(layout.graph.constants[transform.thresholds].shape) / n;
+      return { kind: 'levels', thresholds: layout.constant(transform.thresholds), count };
+    }
+    case 'integerAffine': {
+      const { multipliers, biases } = transform;
+      return { kind: 'affine', multipliers: layout.constant(multipliers), biases: layout.constant(biases) };
+    }
+    default:
+      return undefined;
+  }
 }

@@ -10,13 +10,12 @@ export const ALIGNMENT = 16;
 /** Kernels may read this far behind what they were given. */
 export const SLACK = 64;
 
-/** Fields of a parameter block by name, 32 bits each. */
+/** Fields of a parameter block by name, 32 bits each, in the order of the kernel's class: a test compares all of them. */
 export type Params = Readonly<Record<string, number>>;
 
-/** A parameter block as it stands in linear memory: its fields in the order of the kernel's class. */
+/** A parameter block as it stands in linear memory. */
 export interface Block {
   readonly address: number;
-  readonly fields: readonly string[];
   readonly params: Params;
 }
 
@@ -118,10 +117,10 @@ export class Layout {
   }
 
   /** Writes a parameter block; returns its address. */
-  block(fields: readonly string[], params: Params): number {
+  block(params: Params): number {
     const address = this.bases.blocks + this.blockBytes;
-    this.blocks.push({ address, fields, params });
-    this.blockBytes += roundUp(4 * fields.length, ALIGNMENT);
+    this.blocks.push({ address, params });
+    this.blockBytes += roundUp(4 * Object.keys(params).length, ALIGNMENT);
     return address;
   }
 
@@ -145,8 +144,8 @@ export class Layout {
   }
 
   /** Runs a kernel on a new parameter block. */
-  step(node: Node, kernel: string, fields: readonly string[], params: Params): void {
-    this.run(node, { kernel, block: this.block(fields, params) });
+  step(node: Node, kernel: string, params: Params): void {
+    this.run(node, { kernel, block: this.block(params) });
   }
 
   run(node: Node, { kernel, block }: Call): void {

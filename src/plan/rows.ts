@@ -1,6 +1,6 @@
 // Steps of the kernel `rows`: operators that look at numbers one by one, or row by row.
 import { elements, type Node, plainBytes, type TensorType } from '../model/graph.js';
-import { ROWS_CODES, ROWS_FIELDS, type RowsParams, rowType } from './fields.js';
+import { ROWS_CODES, type RowsParams, rowType } from './fields.js';
 import type { Layout, Scratch } from './layout.js';
 
 /** Numbers that rows are made of where their ends do not matter: few enough to stay in an L1 cache. */
@@ -39,8 +39,7 @@ export function planRows(layout: Layout, node: Node, step: RowsStep, scratch: Sc
   let count = shape.at(-1)!;
   for (let d = shape.length - 2; !whole && d >= 0 && count * shape[d] <= ROW_NUMBERS; d--) count *= shape[d];
   const results = step.results ?? count;
-  layout.step(node, 'rows', ROWS_FIELDS, {
-    ...{ leftMultiplier: 0, rightMultiplier: 0, shift: 0, low: 0, high: 0, scale: 0, finish: 0 },
+  const params: RowsParams = {
     operation: ROWS_CODES[step.operation],
     rows: elements(shape) / count,
     count,
@@ -50,6 +49,7 @@ export function planRows(layout: Layout, node: Node, step: RowsStep, scratch: Sc
     right: right?.address ?? 0,
     rightType: right ? rowType(right.type) : 0,
     rightBytes: right ? rowBytes(right.type, count) : 0,
+    ...{ leftMultiplier: 0, rightMultiplier: 0, shift: 0, low: 0, high: 0, scale: 0, finish: 0 },
     results,
     output: output.address,
     outputType: rowType(output.type),
@@ -57,5 +57,6 @@ export function planRows(layout: Layout, node: Node, step: RowsStep, scratch: Sc
     work: scratch.take(4 * count),
     other: right ? scratch.take(4 * count) : 0,
     ...step.fields,
-  });
+  };
+  layout.step(node, 'rows', params);
 }

@@ -1,14 +1,14 @@
 // A loaded model: a plan whose steps are bound to kernels over a memory of its own. run() hands out fresh arrays,
 // runInto() writes into the caller's and allocates nothing.
 import { InputError, UnsupportedError } from '../errors.js';
-import type { Encoding, Graph, Metadata, Tensor } from '../model/graph.js';
+import { ARRAYS, type Encoding, type Graph, type Metadata, type TensorData } from '../model/graph.js';
 import type { Memory, Plan } from '../plan/plan.js';
 import type { Build } from '../wasm/builds.js';
 import type { Instance, Kernel } from '../wasm/instantiate.js';
 import { type Summary, summarize } from './summary.js';
 
-/** Values as they are stored: packed bits and bytes in Uint8Array, the others in arrays of their own width. */
-export type TensorData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array;
+export type { TensorData } from '../model/graph.js';
+
 /** One array per name; a model with one input or output also takes the array alone. */
 export type TensorMap = Readonly<Record<string, TensorData>>;
 
@@ -50,17 +50,6 @@ interface Port extends TensorInfo {
   readonly view: TensorData;
 }
 
-type ArrayType = new (buffer: ArrayBuffer, offset: number, length: number) => TensorData;
-
-const ARRAYS: Record<Encoding, ArrayType> = {
-  float32: Float32Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  levels: Uint8Array,
-  centered: Uint8Array,
-};
-
 /** Runs one model. Not reentrant: a run is synchronous and the memory is the model's own. */
 export class Model {
   readonly name: string;
@@ -84,9 +73,7 @@ export class Model {
     const { buffer } = instance.memory;
     new Uint8Array(buffer).set(file, plan.fileAddress);
     const words = new Uint32Array(buffer);
-    for (const { address, fields, params } of plan.blocks) {
-      fields.forEach((field, i) => (words[address / 4 + i] = params[field]));
-    }
+    for (const { address, params } of plan.blocks) words.set(Object.values(params), address / 4);
     const kernelOf = (name: string): Kernel => {
       const kernel = instance.kernels[name];
       if (kernel === undefined) throw new UnsupportedError(`the kernels given expected to have "${name}", got none`);
@@ -98,21 +85,19 @@ export class Model {
       const run = kernelOf(kernel);
       return (samples: number): void => run(block, samples);
     });
+    const info = (index: number): TensorInfo => {
+      const tensor = graph.tensors[index];
+      return { ...tensor, length: plan.tensors[index].bytes / ARRAYS[tensor.encoding].BYTES_PER_ELEMENT };
+    };
     const port = (index: number): Port => {
-      const tensor: Tensor = graph.tensors[index];
-      const { address, bytes } = plan.tensors[index];
-      const type = ARRAYS[tensor.encoding] as ArrayType & { readonly BYTES_PER_ELEMENT: number };
-      const length = bytes / type.BYTES_PER_ELEMENT;
-      const { name, shape, encoding, bits, scale } = tensor;
-      return { name, shape, encoding, bits, scale, length, view: new type(buffer, address, length * plan.batch) };
+      const tensor = info(index);
+      const view = new ARRAYS[tensor.encoding](buffer, plan.tensors[index].address, tensor.length * plan.batch);
+      return { ...tensor, view };
     };
-    const info = ({ name, shape, encoding, bits, scale, length }: Port): TensorInfo => {
-      return { name, shape, encoding, bits, scale, length };
-    };
+    this.inputs = graph.inputs.map(info);
+    this.outputs = graph.outputs.map(info);
     this.#in = graph.inputs.map(port);
     this.#out = graph.outputs.map(port);
-    this.inputs = this.#in.map(info);
-    this.outputs = this.#out.map(info);
     this.name = graph.name;
     this.metadata = graph.metadata;
     this.batch = plan.batch;

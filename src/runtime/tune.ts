@@ -4,7 +4,6 @@
 // process. All candidates give equal results, so a wrong answer costs time and nothing else.
 import type { ConvGeometry } from '../numerics/geometry.js';
 import { type KernelChoice, SLACK } from '../plan/layout.js';
-import { PRODUCT_FIELDS } from '../plan/params.js';
 import { PAGE } from '../plan/plan.js';
 import { planProduct, type ProductLayer } from '../plan/product.js';
 import { instantiateKernels, type KernelInfo } from '../wasm/instantiate.js';
@@ -36,6 +35,8 @@ const GEOMETRY: ConvGeometry = {
 const INPUT_BYTES = 12 * 12 * 16;
 const WEIGHT_BYTES = 2 * 9 * 16 * 16;
 const OUTPUT_BYTES = 12 * 12 * 4;
+/** Room for a parameter block. */
+const BLOCK_BYTES = 256;
 
 /** Measures the candidates. */
 export function tune(module: WebAssembly.Module, { heapBase }: KernelInfo): Candidate {
@@ -45,7 +46,7 @@ export function tune(module: WebAssembly.Module, { heapBase }: KernelInfo): Cand
   const thresholds = place(weights + WEIGHT_BYTES + SLACK);
   const output = place(thresholds + 4 * GEOMETRY.n + SLACK);
   const blocks = place(output + OUTPUT_BYTES + SLACK);
-  const scratch = place(blocks + CANDIDATES.length * 4 * PRODUCT_FIELDS.length);
+  const scratch = place(blocks + CANDIDATES.length * BLOCK_BYTES);
 
   const layer: ProductLayer = {
     geometry: GEOMETRY,
@@ -62,8 +63,8 @@ export function tune(module: WebAssembly.Module, { heapBase }: KernelInfo): Cand
   // Not all zeros, so that no branch or lookup is easier than in real layers.
   for (let i = input; i < thresholds; i += 4) words[i / 4] = Math.imul(i, 0x9e3779b1);
   const runs = calls.map(({ kernel, params }, i) => {
-    const block = blocks + i * 4 * PRODUCT_FIELDS.length;
-    PRODUCT_FIELDS.forEach((field, f) => (words[block / 4 + f] = params[field]));
+    const block = blocks + i * BLOCK_BYTES;
+    words.set(Object.values(params), block / 4);
     return (): void => kernels[kernel](block, 1);
   });
   return CANDIDATES[fastest(runs)];

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ConvGeometry, denseGeometry } from '../../src/numerics/geometry.js';
-import { packColumns, packLanes } from '../../src/numerics/quads.js';
+import { packWeights } from '../../src/numerics/quads.js';
 import { CONV_FIELDS, isDepthwise, planConvFloat32 } from '../../src/plan/i8.js';
 import { convFloat32 } from '../../src/reference/float32.js';
 import { builds } from '../helpers/builds.js';
@@ -26,7 +26,7 @@ function compare(g: ConvGeometry, samples = 1, clamp = { min: -Infinity, max: In
     bench.clear();
     const at = {
       input: bench.put(x),
-      weights: bench.put(isDepthwise(g) ? packColumns(w, g) : packLanes(w, g)),
+      weights: bench.put(isDepthwise(g) ? packWeights('columns', w, g) : packWeights('lanes', w, g)),
       output: bench.reserve(4 * samples * count),
     };
     const biasAt = bias ? bench.put(bias) : 0;

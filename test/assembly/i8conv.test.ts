@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../src/numerics/geometry.js';
-import { packPairs, packQuads } from '../../src/numerics/quads.js';
+import { packWeights } from '../../src/numerics/quads.js';
 import { shiftMultiplier } from '../../src/numerics/requantize.js';
 import { CONV_FIELDS, type Int8Options, isDepthwise, patchOf, planConvInt8, type Requantize } from '../../src/plan/i8.js';
 import { convInt8, requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
@@ -54,10 +54,10 @@ function place(
   patches = false,
 ): { input: number; weights: number } {
   const packed = patches
-    ? Int16Array.from(packQuads(weights, patchOf(g)))
+    ? Int16Array.from(packWeights('quads', weights, patchOf(g)))
     : isDepthwise(g)
-      ? packPairs(weights, g)
-      : packQuads(weights, g);
+      ? packWeights('pairs', weights, g)
+      : packWeights('quads', weights, g);
   return { input: bench.put(input), weights: bench.put(packed) };
 }
 

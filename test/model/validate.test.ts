@@ -107,7 +107,10 @@ test('validate names the place, the rule and what came', () => {
       changed('convTranspose2d int8', { operator: { extraRight: 2 } }),
       /extraRight" expected a whole number from 0 to 1, got 2/,
     ],
-    [changed('convTranspose2d int8', { operator: { padTop: 3 } }), /padding from 0 to 2, got 3/],
+    [
+      changed('convTranspose2d int8', { operator: { padTop: 3 } }),
+      /padding from 0 to 2, less than the window's reach, got 3/,
+    ],
     [
       changed('maxPool of bits, some smallest', { operator: { smallest: 4 } }),
       /smallest" expected an index below 1 constants, got 4/,

@@ -11,8 +11,10 @@ import {
   ROWS_FIELDS,
   WINDOW_FIELDS,
 } from '../../src/plan/fields.js';
+import { CONV_FIELDS } from '../../src/plan/i8.js';
 import { POOL_FIELDS, PRODUCT_FIELDS, TRANSFORM_CODES } from '../../src/plan/params.js';
 import { planGraph } from '../../src/plan/plan.js';
+import { CASES, randomCase } from '../helpers/cases.js';
 import { denseNetwork } from '../helpers/graphs.js';
 import { randomInts } from '../helpers/random.js';
 
@@ -58,9 +60,9 @@ test('planGraph gives a plan that can be read whole', () => {
   const blockBytes = 4 * PRODUCT_FIELDS.length + 8;
   const prepared = blocks + 2 * blockBytes + 64;
   const arena = prepared + 64;
-  const summary = plan.blocks.map(({ address, fields, params }) => ({
+  const summary = plan.blocks.map(({ address, params }) => ({
     address,
-    fields: fields === PRODUCT_FIELDS,
+    fields: Object.keys(params).join() === PRODUCT_FIELDS.join(),
     ...Object.fromEntries(
       ['input', 'weights', 'output', 'channels', 'outputs', 'bits', 'transform', 'first', 'second'].map((name) => [
         name,
@@ -106,19 +108,22 @@ test('planGraph gives a plan that can be read whole', () => {
   );
 });
 
-test('parameter blocks have the fields of the classes in assembly/ in their order', () => {
-  const lists: readonly [string, string, readonly string[]][] = [
-    ['params.ts', 'ProductParams', PRODUCT_FIELDS],
-    ['params.ts', 'PoolParams', POOL_FIELDS],
-    ['finish.ts', 'FinishParams', FINISH_FIELDS],
-    ['rowwise.ts', 'RowsParams', ROWS_FIELDS],
-    ['anyproduct.ts', 'AnyParams', ANY_FIELDS],
-    ['window.ts', 'WindowParams', WINDOW_FIELDS],
-    ['move.ts', 'MoveParams', MOVE_FIELDS],
-    ['move.ts', 'PickParams', PICK_FIELDS],
-    ['cell.ts', 'CellParams', CELL_FIELDS],
-  ];
-  for (const [file, name, fields] of lists) {
+/** Where the kernels' classes stand, and their fields. */
+const CLASSES: readonly (readonly [string, string, readonly string[]])[] = [
+  ['params.ts', 'ProductParams', PRODUCT_FIELDS],
+  ['params.ts', 'PoolParams', POOL_FIELDS],
+  ['convparams.ts', 'ConvParams', CONV_FIELDS],
+  ['finish.ts', 'FinishParams', FINISH_FIELDS],
+  ['rowwise.ts', 'RowsParams', ROWS_FIELDS],
+  ['anyproduct.ts', 'AnyParams', ANY_FIELDS],
+  ['window.ts', 'WindowParams', WINDOW_FIELDS],
+  ['move.ts', 'MoveParams', MOVE_FIELDS],
+  ['move.ts', 'PickParams', PICK_FIELDS],
+  ['cell.ts', 'CellParams', CELL_FIELDS],
+];
+
+test('the lists of fields are those of the classes in assembly/, in their order', () => {
+  for (const [file, name, fields] of CLASSES) {
     const text = readFileSync(`assembly/${file}`, 'utf8').split(`class ${name} {`)[1].split('\n}')[0];
     assert.equal(
       [...text.matchAll(/^ {2}(\w+): (?:usize|i32);$/gm)].map((match) => match[1]),
@@ -126,6 +131,29 @@ test('parameter blocks have the fields of the classes in assembly/ in their orde
       name,
     );
   }
+});
+
+test('parameter blocks of every operator have the fields of a class, in its order', () => {
+  const seen = new Set<string>();
+  for (const kind of Object.keys(CASES)) {
+    for (let seed = 1; seed <= 12; seed++) {
+      const graph = randomCase(kind, seed);
+      if (graph === undefined) continue;
+      for (const simd of [true, false]) {
+        const plan = planGraph(graph, {
+          ...{ base: 1024, batch: 2, fileBytes: 4096, constantOffset: () => 0 },
+          choice: { simd, kernel: 'table', block: 8 },
+        });
+        for (const { params } of plan.blocks) {
+          const fields = Object.keys(params);
+          const found = CLASSES.find(([, , list]) => list.join() === fields.join());
+          assert.ok(found, `${kind}, seed ${seed}: no class has the fields ${fields.join(', ')}`);
+          seen.add(found[1]);
+        }
+      }
+    }
+  }
+  assert.equal([...seen].sort(), CLASSES.map(([, name]) => name).sort());
 });
 
 test.run();

@@ -2,7 +2,6 @@
 import { elements, type Encoding, type TensorType } from '../graph.js';
 import {
   BITS,
-  describe,
   expectClamp,
   expectEncoding,
   expectFloat32,
@@ -13,7 +12,10 @@ import {
   INT16,
   INT32,
   INT8,
+  listed,
+  misfit,
   outputType,
+  sameShape,
   sameType,
   type Scope,
 } from './rules.js';
@@ -88,11 +90,11 @@ export function inferActivate(operator: Activate, scope: Scope): Inference {
 export function inferLookUp(operator: LookUp, scope: Scope): Inference {
   expectInputs(scope, 1);
   const input = expectEncoding(scope, 0, ['int8', 'levels', 'centered']);
-  if (sameType(input, BITS)) scope.report(`${scope.path}.inputs[0]`, 'one byte for each value', describe(input));
+  if (sameType(input, BITS)) misfit(scope, 'inputs[0]', 'one byte for each value', input);
   const table = scope.constant('table', operator.table);
   const type = outputType(scope, 'table', table);
   if (table.shape.length !== 1 || table.shape[0] !== 256 || sameType(type, BITS)) {
-    scope.report(`${scope.path}.operator.table`, '256 values of a byte or more each', describe(table));
+    misfit(scope, 'operator.table', '256 values of a byte or more each', table);
   }
   return { outputs: [{ shape: input.shape, types: [type] }], work: elements(input.shape) };
 }
@@ -101,8 +103,8 @@ export function inferAdd(operator: Add, scope: Scope): Inference {
   expectInputs(scope, 2);
   const [left, right] = scope.inputs;
   const float = left.encoding === 'float32';
-  if (left.shape.length !== right.shape.length || left.shape.some((size, d) => size !== right.shape[d])) {
-    scope.report(`${scope.path}.inputs[1]`, `the shape [${left.shape.join(', ')}] of the other`, describe(right));
+  if (!sameShape(left.shape, right.shape)) {
+    misfit(scope, 'inputs[1]', `the shape ${listed(left.shape)} of the other`, right);
   }
   expectEncoding(scope, 1, float ? ['float32'] : INTEGERS);
   expectClamp(scope, 'minimum', operator, !float);

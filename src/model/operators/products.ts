@@ -10,14 +10,15 @@ import {
   valueRange,
 } from '../graph.js';
 import {
-  describe,
   describeType,
   expectInputs,
   expectInteger,
   expectMap,
+  expectRank,
   FLOAT32,
   type Inference,
   INT32,
+  misfit,
   type Scope,
 } from './rules.js';
 import { hasResidual, type Transform, transformTypes } from './transforms.js';
@@ -109,19 +110,19 @@ export function accumulators(
   groups = 1,
   depthwise = false,
 ): TensorType {
-  const weightsPlace = `${scope.path}.operator.${field}`;
+  const weightsPlace = `operator.${field}`;
   const float = input.encoding === 'float32';
-  if (input.encoding === 'int32') scope.report(place, 'levels, centered, int8, int16 or float32', describe(input));
+  if (input.encoding === 'int32') misfit(scope, place, 'levels, centered, int8, int16 or float32', input);
   const layouts = layoutsOf(weights.encoding, depthwise);
   if (layouts.length === 0 || float !== (weights.encoding === 'float32')) {
     const expected = float ? 'float32 weights' : 'centered, ternary, int8 or powerOfTwo weights';
-    scope.report(weightsPlace, `${expected} for an input of ${describeType(input)}`, describe(weights));
+    misfit(scope, weightsPlace, `${expected} for an input of ${describeType(input)}`, weights);
   }
   if (!layouts.includes(weights.layout)) {
-    scope.report(weightsPlace, `${layouts.join(' or ')} with ${weights.encoding}`, weights.layout);
+    misfit(scope, weightsPlace, `${layouts.join(' or ')} with ${weights.encoding}`, weights.layout);
   }
   if ((weights.layout === 'quads' || weights.layout === 'lanes') && (weights.groups ?? 1) !== groups) {
-    scope.report(weightsPlace, `weights laid out for ${groups} groups`, `${weights.groups ?? 1}`);
+    misfit(scope, weightsPlace, `weights laid out for ${groups} groups`, weights.groups ?? 1);
   }
   if (float) return FLOAT32;
   const largest = (type: ValueType): number => Math.max(...valueRange(type).map(Math.abs));
@@ -130,7 +131,7 @@ export function accumulators(
   if (sum > bound) {
     const most = Math.floor(bound / (largest(input) * largest(weights)));
     const types = `${describeType(input)} and ${describeType(weights)}`;
-    scope.report(weightsPlace, `at most ${most} products of ${types} in a sum`, `${depth}`);
+    misfit(scope, weightsPlace, `at most ${most} products of ${types} in a sum`, depth);
   }
   return INT32;
 }
@@ -138,19 +139,26 @@ export function accumulators(
 export function inferDense(operator: Dense, scope: Scope): Inference {
   expectInputs(scope, hasResidual(operator.transform) ? 2 : 1);
   const input = scope.inputs[0];
-  const place = `${scope.path}.inputs[0]`;
+  const place = 'inputs[0]';
   const weights = scope.constant('weights', operator.weights);
-  if (weights.shape.length !== 2) {
-    scope.report(`${scope.path}.operator.weights`, 'weights of shape (N, K)', describe(weights));
-  }
-  const [n, k] = weights.shape as [number, number];
-  if (elements(input.shape) !== k) scope.report(place, `${k} elements, as the weights have`, describe(input));
+  const [n, k] = expectRank(scope, 'operator.weights', weights, 'weights of shape (N, K)');
+  if (elements(input.shape) !== k) misfit(scope, place, `${k} elements, as the weights have`, input);
   if (input.encoding === 'centered' && input.bits === 1 && input.shape.length > 1 && input.shape.at(-1)! % 8 !== 0) {
-    scope.report(place, 'rows of bits that fill whole bytes, or one row', describe(input));
+    misfit(scope, place, 'rows of bits that fill whole bytes, or one row', input);
   }
   const sums = accumulators(input, place, weights, 'weights', k, scope);
   const shape = [n];
   return { outputs: [{ shape, types: transformTypes(operator.transform, sums, n, shape, scope) }], work: n * k };
+}
+
+/** Reports a stride that does not move, and padding that a window would see alone. */
+function expectSteps(scope: Scope, field: 'Y' | 'X', reach: number, stride: number, pads: readonly number[]): void {
+  expectInteger(scope, `stride${field}`, stride, 1, 65535);
+  for (const pad of pads) {
+    if (!(Number.isInteger(pad) && pad >= 0 && pad < reach)) {
+      misfit(scope, 'operator', `padding from 0 to ${reach - 1}, less than the window's reach`, pad);
+    }
+  }
 }
 
 /** Number of window positions along one dimension; reports where there is none, or where a window sees padding only. */
@@ -163,28 +171,19 @@ export function positions(
   before: number,
   after: number,
 ): number {
-  const place = `${scope.path}.operator`;
-  expectInteger(scope, `stride${field}`, stride, 1, 65535);
-  for (const pad of [before, after]) {
-    if (!(Number.isInteger(pad) && pad >= 0 && pad < reach)) {
-      scope.report(place, `padding from 0 to ${reach - 1}, less than the window's reach`, `${pad}`);
-    }
-  }
+  expectSteps(scope, field, reach, stride, [before, after]);
   const room = size + before + after - reach;
   if (room < 0) {
-    scope.report(`${scope.path}.inputs[0]`, `at least ${reach - before - after} in dimension ${field}`, `${size}`);
+    misfit(scope, 'inputs[0]', `at least ${reach - before - after} in dimension ${field}`, size);
   }
   return Math.floor(room / stride) + 1;
 }
 
 function filterShape(operator: Conv2d | ConvTranspose2d, scope: Scope): readonly [Constant, number, number, number] {
   const weights = scope.constant('weights', operator.weights);
-  if (weights.shape.length !== 4) {
-    scope.report(`${scope.path}.operator.weights`, 'weights of shape (N, KH, KW, C)', describe(weights));
-  }
+  const [n, height, width] = expectRank(scope, 'operator.weights', weights, 'weights of shape (N, KH, KW, C)');
   expectInteger(scope, 'dilationY', operator.dilationY, 1, 65535);
   expectInteger(scope, 'dilationX', operator.dilationX, 1, 65535);
-  const [n, height, width] = weights.shape as [number, number, number];
   return [weights, n, operator.dilationY * (height - 1) + 1, operator.dilationX * (width - 1) + 1];
 }
 
@@ -197,19 +196,19 @@ export function inferConv2d(operator: Conv2d, scope: Scope): Inference {
   expectInteger(scope, 'groups', groups, 1, 2 ** 31 - 1);
   if (channels % groups !== 0 || n % groups !== 0) {
     const expected = `a divisor of ${channels} input and ${n} output channels`;
-    scope.report(`${scope.path}.operator.groups`, expected, `${groups}`);
+    misfit(scope, 'operator.groups', expected, groups);
   }
   if (weights.shape[3] !== channels / groups) {
     const expected = `filters over ${channels / groups} channels, as the input has in each of ${groups} groups`;
-    scope.report(`${scope.path}.operator.weights`, expected, describe(weights));
+    misfit(scope, 'operator.weights', expected, weights);
   }
   const [low, high] = valueRange(input);
   if (padValue !== 0 && !(Number.isInteger(padValue) && padValue >= low && padValue <= high)) {
-    scope.report(`${scope.path}.operator.padValue`, `0 or a value of ${describeType(input)}`, `${padValue}`);
+    misfit(scope, 'operator.padValue', `0 or a value of ${describeType(input)}`, padValue);
   }
   const depth = elements(weights.shape.slice(1));
   const depthwise = isDepthwise(channels, n, groups);
-  const sums = accumulators(input, `${scope.path}.inputs[0]`, weights, 'weights', depth, scope, groups, depthwise);
+  const sums = accumulators(input, 'inputs[0]', weights, 'weights', depth, scope, groups, depthwise);
   const shape = [
     positions(scope, 'Y', height, reachY, operator.strideY, operator.padTop, operator.padBottom),
     positions(scope, 'X', width, reachX, operator.strideX, operator.padLeft, operator.padRight),
@@ -226,7 +225,7 @@ export function inferConvTranspose2d(operator: ConvTranspose2d, scope: Scope): I
   const [weights, n, reachY, reachX] = filterShape(operator, scope);
   if (weights.shape[3] !== channels) {
     const expected = `filters over ${channels} channels, as the input has`;
-    scope.report(`${scope.path}.operator.weights`, expected, describe(weights));
+    misfit(scope, 'operator.weights', expected, weights);
   }
   const length = (
     field: 'Y' | 'X',
@@ -236,19 +235,14 @@ export function inferConvTranspose2d(operator: ConvTranspose2d, scope: Scope): I
     pads: readonly [number, number],
     extra: number,
   ): number => {
-    expectInteger(scope, `stride${field}`, stride, 1, 65535);
+    expectSteps(scope, field, reach, stride, pads);
     expectInteger(scope, field === 'Y' ? 'extraBottom' : 'extraRight', extra, 0, stride - 1);
-    for (const pad of pads) {
-      if (!(Number.isInteger(pad) && pad >= 0 && pad < reach)) {
-        scope.report(`${scope.path}.operator`, `padding from 0 to ${reach - 1}`, `${pad}`);
-      }
-    }
     const result = (size - 1) * stride + reach + extra - pads[0] - pads[1];
-    if (result < 1) scope.report(`${scope.path}.operator`, 'an output of at least 1', `${result}`);
+    if (result < 1) misfit(scope, 'operator', 'an output of at least 1', result);
     return result;
   };
   const depth = elements(weights.shape.slice(1));
-  const sums = accumulators(input, `${scope.path}.inputs[0]`, weights, 'weights', depth, scope);
+  const sums = accumulators(input, 'inputs[0]', weights, 'weights', depth, scope);
   const { padTop, padBottom, padLeft, padRight } = operator;
   const shape = [
     length('Y', height, reachY, operator.strideY, [padTop, padBottom], operator.extraBottom),

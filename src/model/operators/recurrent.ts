@@ -3,16 +3,19 @@
 import { elements, type Tensor, type TensorType } from '../graph.js';
 import { accumulators } from './products.js';
 import {
-  describe,
   describeType,
   expectConstant,
   expectEncoding,
   expectInputs,
   expectInteger,
+  expectRank,
   type Inference,
   INT16,
   INT32,
+  listed,
+  misfit,
   outputType,
+  sameShape,
   sameType,
   type Scope,
 } from './rules.js';
@@ -66,10 +69,8 @@ export function inferEmbedding(operator: Embedding, scope: Scope): Inference {
   const input = expectEncoding(scope, 0, ['int32', 'int16', 'levels']);
   const table = scope.constant('table', operator.table);
   const type = outputType(scope, 'table', table);
-  if (table.shape.length !== 2) {
-    scope.report(`${scope.path}.operator.table`, 'a table of shape (V, E)', describe(table));
-  }
-  const shape = [...input.shape, table.shape[1]];
+  const [, width] = expectRank(scope, 'operator.table', table, 'a table of shape (V, E)');
+  const shape = [...input.shape, width];
   return { outputs: [{ shape, types: [type] }], work: elements(shape) };
 }
 
@@ -82,25 +83,22 @@ function checkCell(
   scope: Scope,
 ): { readonly steps: number; readonly types: readonly TensorType[]; readonly work: number } {
   const [sequence] = scope.inputs;
-  if (sequence.shape.length !== 2) {
-    scope.report(`${scope.path}.inputs[0]`, 'a sequence of shape (T, I)', describe(sequence));
-  }
-  const [steps, inputs] = sequence.shape as [number, number];
+  const [steps, inputs] = expectRank(scope, 'inputs[0]', sequence, 'a sequence of shape (T, I)');
   const rows = gates * width;
   const product = (field: 'inputWeights' | 'recurrentWeights', depth: number, input: Tensor, place: string): void => {
     const weights = scope.constant(field, operator[field]);
-    if (weights.shape.length !== 2 || weights.shape[0] !== rows || weights.shape[1] !== depth) {
-      scope.report(`${scope.path}.operator.${field}`, `weights of shape [${rows}, ${depth}]`, describe(weights));
-    }
+    const shape = [rows, depth];
+    if (!sameShape(weights.shape, shape))
+      misfit(scope, `operator.${field}`, `weights of shape ${listed(shape)}`, weights);
     if (!sameType(accumulators(input, place, weights, field, depth, scope), INT32)) {
-      scope.report(place, 'integers', describe(input));
+      misfit(scope, place, 'integers', input);
     }
   };
-  product('inputWeights', inputs, sequence, `${scope.path}.inputs[0]`);
-  product('recurrentWeights', width, hidden, `${scope.path}.inputs[1]`);
+  product('inputWeights', inputs, sequence, 'inputs[0]');
+  product('recurrentWeights', width, hidden, 'inputs[1]');
   for (const field of ['input', 'recurrent'] as const) {
     if (hasResidual(operator[field])) {
-      scope.report(`${scope.path}.operator.${field}`, 'a requantization without residual', 'one');
+      misfit(scope, `operator.${field}`, 'a requantization without residual', 'one');
     }
     transformTypes(operator[field], INT32, rows, [rows], scope, field);
   }
@@ -109,7 +107,7 @@ function checkCell(
   const kind = operator.state.kind;
   if ((kind !== 'threshold' && kind !== 'multiThreshold' && kind !== 'requantize') || hasResidual(operator.state)) {
     const expected = 'a threshold, multiThreshold or requantize without residual';
-    scope.report(`${scope.path}.operator.state`, expected, hasResidual(operator.state) ? 'a residual' : kind);
+    misfit(scope, 'operator.state', expected, hasResidual(operator.state) ? 'a residual' : kind);
   }
   const types = transformTypes(operator.state, INT32, width, [width], scope, 'state');
   return { steps, types, work: steps * rows * (inputs + width) };
@@ -117,16 +115,14 @@ function checkCell(
 
 /** Width of the state that input `i` carries. */
 function stateWidth(scope: Scope, i: number): number {
-  const state = scope.inputs[i];
-  if (state.shape.length !== 1) scope.report(`${scope.path}.inputs[${i}]`, 'a state of shape (H)', describe(state));
-  return state.shape[0];
+  return expectRank(scope, `inputs[${i}]`, scope.inputs[i], 'a state of shape (H)')[0];
 }
 
 /** Input `i` is an int16 state of this width. */
 function expectInt16State(scope: Scope, i: number, width: number): void {
   const state = scope.inputs[i];
-  if (!sameType(state, INT16) || state.shape.length !== 1 || state.shape[0] !== width) {
-    scope.report(`${scope.path}.inputs[${i}]`, `an int16 state of shape [${width}]`, describe(state));
+  if (!sameType(state, INT16) || !sameShape(state.shape, [width])) {
+    misfit(scope, `inputs[${i}]`, `an int16 state of shape [${width}]`, state);
   }
 }
 
@@ -135,12 +131,7 @@ function hiddenType(scope: Scope, types: readonly TensorType[]): TensorType {
   const hidden = scope.inputs[1];
   const type = types.find((candidate) => sameType(candidate, hidden));
   return (
-    type ??
-    scope.report(
-      `${scope.path}.inputs[1]`,
-      `${types.map(describeType).join(' or ')}, as operator.state makes it`,
-      describe(hidden),
-    )
+    type ?? misfit(scope, 'inputs[1]', `${types.map(describeType).join(' or ')}, as operator.state makes it`, hidden)
   );
 }
 

@@ -3,7 +3,7 @@
 import { type Constant, elements, type Encoding, type Tensor, type TensorType, type ValueType } from '../graph.js';
 
 /** Reports a violation; must throw. */
-export type Report = (path: string, expected: string, got: string) => never;
+export type Report = (path: string, expected: string, got: string | number) => never;
 
 /** What a rule may look at. */
 export interface Scope {
@@ -41,6 +41,24 @@ export const INT16: TensorType = { encoding: 'int16', bits: 0 };
 export const INT8: TensorType = { encoding: 'int8', bits: 0 };
 export const BITS: TensorType = { encoding: 'centered', bits: 1 };
 
+/**
+ * Reports what stands at a place of the node.
+ *
+ * @param place such as `inputs[0]` or `operator.weights`
+ */
+export function misfit(scope: Scope, place: string, expected: string, got: Tensor | Constant | string | number): never {
+  return scope.report(`${scope.path}.${place}`, expected, typeof got === 'object' ? describe(got) : got);
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, d) => size === b[d]);
+}
+
+/** `[3, 3]`. */
+export function listed(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
 export function sameType(a: ValueType, b: ValueType): boolean {
   return a.encoding === b.encoding && a.bits === b.bits;
 }
@@ -49,11 +67,7 @@ export function sameType(a: ValueType, b: ValueType): boolean {
 export function outputType(scope: Scope, field: string, constant: Constant): TensorType {
   const { encoding, bits } = constant;
   if (encoding === 'ternary' || encoding === 'powerOfTwo' || constant.layout !== 'plain') {
-    scope.report(
-      `${scope.path}.operator.${field}`,
-      'plain values of an encoding that tensors have',
-      describe(constant),
-    );
+    misfit(scope, `operator.${field}`, 'plain values of an encoding that tensors have', constant);
   }
   return { encoding, bits };
 }
@@ -65,7 +79,7 @@ export function describeType({ encoding, bits }: ValueType): string {
 
 /** `"name": centered 1-bit [3, 3]`. */
 export function describe(item: Tensor | Constant): string {
-  return `"${item.name}": ${describeType(item)} [${item.shape.join(', ')}]`;
+  return `"${item.name}": ${describeType(item)} ${listed(item.shape)}`;
 }
 
 /** Reports unless the node has from `least` to `most` inputs. */
@@ -73,7 +87,7 @@ export function expectInputs(scope: Scope, least: number, most = least): void {
   const { length } = scope.inputs;
   if (length < least || length > most) {
     const count = least === most ? `${least}` : `${least} to ${most}`;
-    scope.report(`${scope.path}.inputs`, `${count} tensor${most === 1 ? '' : 's'}`, `${length}`);
+    misfit(scope, 'inputs', `${count} tensor${most === 1 ? '' : 's'}`, length);
   }
 }
 
@@ -81,17 +95,20 @@ export function expectInputs(scope: Scope, least: number, most = least): void {
 export function expectEncoding(scope: Scope, i: number, encodings: readonly Encoding[]): Tensor {
   const input = scope.inputs[i];
   if (!encodings.includes(input.encoding)) {
-    scope.report(`${scope.path}.inputs[${i}]`, encodings.join(' or '), describe(input));
+    misfit(scope, `inputs[${i}]`, encodings.join(' or '), input);
   }
   return input;
 }
 
+/** The shape of what stands at a place; reports unless it has as many dimensions as `expected` names between brackets. */
+export function expectRank(scope: Scope, place: string, item: Tensor | Constant, expected: string): readonly number[] {
+  if (item.shape.length !== expected.split(',').length) misfit(scope, place, expected, item);
+  return item.shape;
+}
+
 /** Input `i` as height, width, channels. */
 export function expectMap(scope: Scope, i: number): readonly [number, number, number] {
-  const { shape } = scope.inputs[i];
-  if (shape.length !== 3) {
-    scope.report(`${scope.path}.inputs[${i}]`, 'a shape of height, width, channels', describe(scope.inputs[i]));
-  }
+  const shape = expectRank(scope, `inputs[${i}]`, scope.inputs[i], 'a shape of height, width, channels');
   return shape as readonly [number, number, number];
 }
 
@@ -104,14 +121,8 @@ export function expectConstant(
   shape: readonly number[],
 ): Constant {
   const constant = scope.constant(field, index);
-  const fits =
-    constant.layout === 'plain' &&
-    sameType(constant, type) &&
-    constant.shape.length === shape.length &&
-    constant.shape.every((size, d) => size === shape[d]);
-  if (!fits) {
-    const expected = `${describeType(type)} values of shape [${shape.join(', ')}]`;
-    scope.report(`${scope.path}.operator.${field}`, expected, describe(constant));
+  if (!(constant.layout === 'plain' && sameType(constant, type) && sameShape(constant.shape, shape))) {
+    misfit(scope, `operator.${field}`, `${describeType(type)} values of shape ${listed(shape)}`, constant);
   }
   return constant;
 }
@@ -119,7 +130,7 @@ export function expectConstant(
 /** Reports unless a number of the operator is a whole number from `low` to `high`. */
 export function expectInteger(scope: Scope, field: string, value: number, low: number, high: number): void {
   if (!(Number.isInteger(value) && value >= low && value <= high)) {
-    scope.report(`${scope.path}.operator.${field}`, `a whole number from ${low} to ${high}`, `${value}`);
+    misfit(scope, `operator.${field}`, `a whole number from ${low} to ${high}`, value);
   }
 }
 
@@ -131,7 +142,7 @@ export function expectRange(scope: Scope, field: string, constant: Constant, low
   for (let at = 0; at < data.length; at += size) {
     const value = size === 4 ? view.getInt32(at, true) : view.getInt8(at);
     if (value < low || value > high) {
-      scope.report(`${scope.path}.operator.${field}`, `values from ${low} to ${high}`, `${value} at ${at / size}`);
+      misfit(scope, `operator.${field}`, `values from ${low} to ${high}`, `${value} at ${at / size}`);
     }
   }
 }
@@ -145,11 +156,11 @@ export function expectClamp(
 ): void {
   for (const value of [minimum, maximum]) {
     if (value !== undefined && !(whole ? Number.isInteger(value) : Number.isFinite(value))) {
-      scope.report(`${scope.path}.operator.${field}`, `${whole ? 'whole' : 'finite'} bounds`, `${value}`);
+      misfit(scope, `operator.${field}`, `${whole ? 'whole' : 'finite'} bounds`, value);
     }
   }
   if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
-    scope.report(`${scope.path}.operator.${field}`, 'minimum <= maximum', `${minimum} > ${maximum}`);
+    misfit(scope, `operator.${field}`, 'minimum <= maximum', `${minimum} > ${maximum}`);
   }
 }
 
@@ -157,7 +168,7 @@ export function expectClamp(
 export function expectFloat32(scope: Scope, field: string, ...values: readonly (number | undefined)[]): void {
   for (const value of values) {
     if (value !== undefined && Math.fround(value) !== value) {
-      scope.report(`${scope.path}.operator.${field}`, 'whole numbers that float32 holds', `${value}`);
+      misfit(scope, `operator.${field}`, 'whole numbers that float32 holds', value);
     }
   }
 }

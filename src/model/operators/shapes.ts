@@ -9,6 +9,9 @@ import {
   expectInteger,
   expectMap,
   type Inference,
+  listed,
+  misfit,
+  sameShape,
   sameType,
   type Scope,
 } from './rules.js';
@@ -56,13 +59,14 @@ export function inferConcat(operator: Concat, scope: Scope): Inference {
   expectInteger(scope, 'axis', axis, 0, first.shape.length - 1);
   const shape = [...first.shape];
   scope.inputs.slice(1).forEach((input, i) => {
-    const place = `${scope.path}.inputs[${i + 1}]`;
-    if (!sameType(input, first)) scope.report(place, `${describeType(first)} like the first`, describe(input));
+    const place = `inputs[${i + 1}]`;
+    if (!sameType(input, first)) misfit(scope, place, `${describeType(first)} like the first`, input);
     if (input.scale !== first.scale) {
-      scope.report(place, `the scale ${first.scale} of the first`, `"${input.name}": ${input.scale}`);
+      misfit(scope, place, `the scale ${first.scale} of the first`, `"${input.name}": ${input.scale}`);
     }
-    if (input.shape.length !== shape.length || input.shape.some((size, d) => d !== axis && size !== shape[d])) {
-      scope.report(place, `[${first.shape.join(', ')}] but for dimension ${axis}`, describe(input));
+    const expected = shape.map((size, d) => (d === axis ? input.shape[d] : size));
+    if (!sameShape(input.shape, expected)) {
+      misfit(scope, place, `${listed(first.shape)} but for dimension ${axis}`, input);
     }
     shape[axis] += input.shape[axis];
   });
@@ -74,7 +78,7 @@ export function inferChannelShuffle(operator: ChannelShuffle, scope: Scope): Inf
   const { shape } = scope.inputs[0];
   const channels = shape.at(-1)!;
   if (!(Number.isInteger(operator.groups) && operator.groups >= 1 && channels % operator.groups === 0)) {
-    scope.report(`${scope.path}.operator.groups`, `a divisor of ${channels} channels`, `${operator.groups}`);
+    misfit(scope, 'operator.groups', `a divisor of ${channels} channels`, operator.groups);
   }
   return copies(scope, shape);
 }
@@ -85,7 +89,7 @@ export function inferReshape(_operator: Reshape, scope: Scope): Inference {
   const shape = scope.outputs[0]?.shape ?? [elements(input.shape)];
   if (elements(shape) !== elements(input.shape)) {
     const expected = `a shape of ${elements(input.shape)} elements, as ${describe(input)} has`;
-    scope.report(`${scope.path}.outputs[0]`, expected, `[${shape.join(', ')}]`);
+    misfit(scope, 'outputs[0]', expected, listed(shape));
   }
   return copies(scope, shape);
 }
@@ -95,16 +99,16 @@ export function inferPad(operator: Pad, scope: Scope): Inference {
   const input = scope.inputs[0];
   for (const field of ['before', 'after'] as const) {
     const pads = operator[field];
-    const place = `${scope.path}.operator.${field}`;
+    const place = `operator.${field}`;
     if (pads.length !== input.shape.length) {
-      scope.report(place, `${input.shape.length} numbers, one for each dimension`, `${pads.length}`);
+      misfit(scope, place, `${input.shape.length} numbers, one for each dimension`, pads.length);
     }
     for (const pad of pads) {
-      if (!(Number.isInteger(pad) && pad >= 0 && pad < 2 ** 31)) scope.report(place, 'whole numbers from 0', `${pad}`);
+      if (!(Number.isInteger(pad) && pad >= 0 && pad < 2 ** 31)) misfit(scope, place, 'whole numbers from 0', pad);
     }
   }
   if (!holdsValue(input, operator.value)) {
-    scope.report(`${scope.path}.operator.value`, `a value of ${describeType(input)}`, `${operator.value}`);
+    misfit(scope, 'operator.value', `a value of ${describeType(input)}`, operator.value);
   }
   if (input.encoding !== 'float32') expectFloat32(scope, 'value', operator.value);
   return copies(

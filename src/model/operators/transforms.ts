@@ -3,7 +3,6 @@
 import type { TensorType } from '../graph.js';
 import {
   BITS,
-  describe,
   describeType,
   expectClamp,
   expectConstant,
@@ -13,6 +12,9 @@ import {
   INT16,
   INT32,
   INT8,
+  listed,
+  misfit,
+  sameShape,
   type Scope,
 } from './rules.js';
 
@@ -116,7 +118,7 @@ export function transformTypes(
       return [FLOAT32];
     default:
   }
-  if (float) scope.report(`${scope.path}.operator.${field}`, 'a transform of float32 numbers', transform.kind);
+  if (float) misfit(scope, `operator.${field}`, 'a transform of float32 numbers', transform.kind);
   if (transform.kind === 'integerAffine') {
     perChannel('multipliers', transform.multipliers, INT32);
     perChannel('biases', transform.biases, INT32);
@@ -151,12 +153,8 @@ function checkRequantize(
   if (transform.residualMultiplier === undefined) return;
   expectInteger(scope, `${field}.residualMultiplier`, transform.residualMultiplier, -(2 ** 31), 2 ** 31 - 1);
   const residual = scope.inputs[1];
-  if (
-    (residual.encoding !== 'int8' && residual.encoding !== 'int16') ||
-    residual.shape.length !== shape.length ||
-    residual.shape.some((size, d) => size !== shape[d])
-  ) {
-    scope.report(`${scope.path}.inputs[1]`, `a residual of int8 or int16 [${shape.join(', ')}]`, describe(residual));
+  if ((residual.encoding !== 'int8' && residual.encoding !== 'int16') || !sameShape(residual.shape, shape)) {
+    misfit(scope, 'inputs[1]', `a residual of int8 or int16 ${listed(shape)}`, residual);
   }
 }
 
@@ -167,14 +165,13 @@ function multiThresholdTypes(
   scope: Scope,
   field: string,
 ): readonly TensorType[] {
-  const place = `${scope.path}.operator.${field}.thresholds`;
   const constant = scope.constant(`${field}.thresholds`, transform.thresholds);
   const { shape, encoding, layout } = constant;
   const bits = Math.log2(shape[0] + 1);
   const fits = encoding === type.encoding && layout === 'plain' && shape.length === 2 && shape[1] === channels;
   if (!fits || !Number.isInteger(bits) || bits > 8) {
     const expected = `${describeType(type)} values of shape [2^k - 1, ${channels}], k = 1 to 8`;
-    scope.report(place, expected, describe(constant));
+    misfit(scope, `operator.${field}.thresholds`, expected, constant);
   }
   const levels: TensorType = { encoding: 'levels', bits };
   return bits === 1 ? [levels] : [levels, { encoding: 'centered', bits }];

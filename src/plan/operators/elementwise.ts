@@ -2,7 +2,7 @@
 import { elements, type TensorType, valueRange } from '../../model/graph.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
-import { PICK_FIELDS, rowType } from '../fields.js';
+import { type PickParams, rowType } from '../fields.js';
 import { planFinish, within } from '../finish.js';
 import { floatBits } from '../i8.js';
 import type { Layout, NodeOf } from '../layout.js';
@@ -67,7 +67,7 @@ export function planActivate(layout: Layout, node: NodeOf<'activate'>): void {
 export function planLookUp(layout: Layout, node: NodeOf<'lookUp'>): void {
   const { tensor, place } = layout.input(node);
   const output = layout.output(node);
-  layout.step(node, 'pick', PICK_FIELDS, {
+  const params: PickParams = {
     input: place.address,
     // The byte itself, whatever number it stands for.
     type: rowType(BYTES),
@@ -77,7 +77,8 @@ export function planLookUp(layout: Layout, node: NodeOf<'lookUp'>): void {
     rows: 256,
     bytes: rowBytes(output.tensor, 1),
     output: output.place.address,
-  });
+  };
+  layout.step(node, 'pick', params);
 }
 
 export function planAdd(layout: Layout, node: NodeOf<'add'>): void {

@@ -1,9 +1,8 @@
 // Pools: largest bits and bytes by the kernel made for them, all others number by number.
 import { unpackConstant } from '../../model/values.js';
 import type { Window } from '../../numerics/geometry.js';
-import { WINDOW_CODES, WINDOW_FIELDS, rowType } from '../fields.js';
+import { WINDOW_CODES, type WindowParams, rowType } from '../fields.js';
 import type { Layout, NodeOf } from '../layout.js';
-import { POOL_FIELDS } from '../params.js';
 import { planMaxPool as planLargest } from '../pool.js';
 import { isBits, rowBytes } from '../rows.js';
 
@@ -26,7 +25,7 @@ export function planMaxPool(layout: Layout, node: NodeOf<'maxPool'>): void {
     const kind = encoding === 'int8' ? 'int8' : isBits(tensor) ? 'bits' : 'levels';
     const at = { input: place.address, output: layout.output(node).place.address };
     const call = planLargest(window, kind, at);
-    layout.step(node, call.kernel, POOL_FIELDS, call.params);
+    layout.step(node, call.kernel, call.params);
     return;
   }
   let turns = 0;
@@ -70,12 +69,20 @@ function planWindow(
   const { channels } = window;
   const [outHeight, outWidth] = node.operator.kind === 'globalAvgPool' ? [1, 1] : output.tensor.shape;
   const scratch = layout.scratch();
-  layout.step(node, 'pool_any', WINDOW_FIELDS, {
-    ...window,
+  const params: WindowParams = {
     operation: WINDOW_CODES[operation],
     input: input.place.address,
     type: rowType(input.tensor),
     pixelBytes: rowBytes(input.tensor, channels),
+    height: window.height,
+    width: window.width,
+    channels,
+    kernelHeight: window.kernelHeight,
+    kernelWidth: window.kernelWidth,
+    strideY: window.strideY,
+    strideX: window.strideX,
+    padTop: window.padTop,
+    padLeft: window.padLeft,
     outHeight,
     outWidth,
     turns,
@@ -84,5 +91,6 @@ function planWindow(
     outputBytes: rowBytes(output.tensor, channels),
     work: scratch.take(4 * channels),
     sums: scratch.take(8 * channels),
-  });
+  };
+  layout.step(node, 'pool_any', params);
 }

@@ -1,24 +1,15 @@
 // Dense layers, convolutions and transposed convolutions: which kernel takes the encodings of input and weights, and which
 // of its transforms stands for the node's. A transform that the kernel does not have runs over its sums afterwards.
-import { elements, type TensorType, valueRange } from '../../model/graph.js';
+import { type TensorType, valueRange } from '../../model/graph.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
 import { roundUp } from '../../numerics/bits.js';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../numerics/geometry.js';
-import { packPairs, packQuads, pairBytes, quadBytes } from '../../numerics/quads.js';
-import { ANY_FIELDS, rowType } from '../fields.js';
-import { planFinish, reduce, type Sums, within } from '../finish.js';
-import {
-  CONV_FIELDS,
-  isDepthwise,
-  patchOf,
-  planConvFloat32,
-  planConvInt8,
-  prefersPatches,
-  type Requantize,
-} from '../i8.js';
+import { packWeights, weightBytes } from '../../numerics/quads.js';
+import { type AnyParams, rowType } from '../fields.js';
+import { planFinish, productTransform, reduce, type Sums, within } from '../finish.js';
+import { isDepthwise, patchOf, planConvFloat32, planConvInt8, prefersPatches, type Requantize } from '../i8.js';
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
-import { PRODUCT_FIELDS } from '../params.js';
 import { planProduct, type ProductTransform } from '../product.js';
 import { planRows, rowBytes } from '../rows.js';
 
@@ -177,24 +168,11 @@ function ownTransform(
   if (kernel === 'int8') return int8 && { int8 };
   if (int8 !== undefined) {
     const { params } = planConvInt8(denseGeometry(1, n), 1, { input: 0, weights: 0, output: 0, scratch: 0 }, int8);
-    const block = layout.block(CONV_FIELDS, params);
+    const block = layout.block(params);
     return { planes: { kind: 'requantize', block, bytes: int8.kind === 'int8' ? 1 : 4 } };
   }
-  switch (transform.kind) {
-    case 'threshold':
-      return { planes: { kind: 'bits', thresholds: layout.constant(transform.thresholds) } };
-    case 'multiThreshold': {
-      const count = elements(layout.graph.constants[transform.thresholds].shape) / n;
-      return { planes: { kind: 'levels', thresholds: layout.constant(transform.thresholds), count } };
-    }
-    case 'integerAffine': {
-      const { multipliers, biases } = transform;
-      const at = { multipliers: layout.constant(multipliers), biases: layout.constant(biases) };
-      return { planes: { kind: 'affine', ...at } };
-    }
-    default:
-      return undefined;
-  }
+  const planes = productTransform(layout, transform, n);
+  return planes && { planes };
 }
 
 /** Whether a float32 constant is 1 throughout. */
@@ -279,7 +257,7 @@ function planPlanes(
   const { preparedBytes } = planProduct(layer, { ...at, prepared: 0 }, layout.choice);
   const call = planProduct(layer, { ...at, prepared: layout.prepared(preparedBytes) }, layout.choice);
   scratch.take(call.scratchBytes);
-  const block = layout.block(PRODUCT_FIELDS, call.params);
+  const block = layout.block(call.params);
   if (call.prepare !== undefined) layout.prepare({ kernel: call.prepare, block });
   return { kernel: call.kernel, block };
 }
@@ -297,25 +275,24 @@ function planInt8(
   const constant = layout.graph.constants[product.weights];
   const elements = type.encoding === 'levels' ? 'small' : type.encoding === 'centered' ? 'centered' : 'signed';
   const patches = layout.choice.simd && elements !== 'small' && prefersPatches(geometry);
+  const form = isDepthwise(geometry) ? 'pairs' : 'quads';
   let weights: number;
   if (patches) {
     const patch = patchOf(geometry);
-    weights = layout.made(2 * quadBytes(patch), () => {
-      return new Uint8Array(Int16Array.from(packQuads(unpackConstant(constant), patch)).buffer);
+    weights = layout.made(2 * weightBytes('quads', patch), () => {
+      return new Uint8Array(Int16Array.from(packWeights('quads', unpackConstant(constant), patch)).buffer);
     });
   } else if (constant.encoding === 'int8') {
     weights = layout.constant(product.weights);
   } else {
-    const depthwise = isDepthwise(geometry);
-    weights = layout.made(depthwise ? pairBytes(geometry) : quadBytes(geometry), () => {
-      const values = unpackConstant(constant);
-      return new Uint8Array((depthwise ? packPairs(values, geometry) : packQuads(values, geometry)).buffer);
+    weights = layout.made(weightBytes(form, geometry), () => {
+      return new Uint8Array(packWeights(form, unpackConstant(constant), geometry).buffer);
     });
   }
   const at = { input, weights, output, scratch: scratch.end };
   const call = planConvInt8(geometry, samples, at, requantize, { elements, patches });
   scratch.take(call.scratchBytes);
-  return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
+  return { kernel: call.kernel, block: layout.block(call.params) };
 }
 
 function planFloat32(
@@ -329,7 +306,7 @@ function planFloat32(
   const at = { input: product.input, weights: layout.constant(product.weights), output, scratch: scratch.end };
   const call = planConvFloat32(product.geometry, samples, at, own?.bias ?? 0, own?.clamp);
   scratch.take(call.scratchBytes);
-  return { kernel: call.kernel, block: layout.block(CONV_FIELDS, call.params) };
+  return { kernel: call.kernel, block: layout.block(call.params) };
 }
 
 /** Everything else, pixel by pixel. */
@@ -351,13 +328,25 @@ function planAny(layout: Layout, product: Product, output: number, scratch: Scra
     }
     return new Uint8Array(out.buffer);
   });
-  const block = layout.block(ANY_FIELDS, {
-    ...g,
+  const params: AnyParams = {
     input: product.input,
     type: rowType(type),
     pixelBytes: rowBytes(type, g.channels),
     float: float ? 1 : 0,
+    height: g.height,
+    width: g.width,
+    channels: g.channels,
+    kernelHeight: g.kernelHeight,
+    kernelWidth: g.kernelWidth,
+    strideY: g.strideY,
+    strideX: g.strideX,
+    dilationY: g.dilationY,
+    dilationX: g.dilationX,
+    padTop: g.padTop,
+    padLeft: g.padLeft,
     padValue: product.padValue,
+    groups: g.groups,
+    n: g.n,
     outHeight: transposed?.[0] ?? outHeight(g),
     outWidth: transposed?.[1] ?? outWidth(g),
     transposed: transposed ? 1 : 0,
@@ -365,6 +354,6 @@ function planAny(layout: Layout, product: Product, output: number, scratch: Scra
     wide: float ? 0 : scratch.take(2 * g.height * g.width * g.channels),
     patch: scratch.take(row * unit),
     output,
-  });
-  return { kernel: 'product_any', block };
+  };
+  return { kernel: 'product_any', block: layout.block(params) };
 }

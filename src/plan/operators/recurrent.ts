@@ -1,7 +1,7 @@
 // Recurrent cells: one step of the kernel `cell`, which calls the kernels of its two products.
 import type { TensorType } from '../../model/graph.js';
 import { denseGeometry } from '../../numerics/geometry.js';
-import { CELL_FIELDS, CELL_KERNELS } from '../fields.js';
+import { CELL_KERNELS, type CellParams } from '../fields.js';
 import { planFinish } from '../finish.js';
 import type { Layout, NodeOf, Placed, Scratch } from '../layout.js';
 import { rowBytes } from '../rows.js';
@@ -45,7 +45,7 @@ export function planCell(layout: Layout, node: CellNode): void {
   const at = (placed: Placed | false): number => (placed === false ? 0 : placed.place.address);
   // Gru carries its state, Lstm its cell beside the hidden state, Rnn nothing but the hidden state.
   const carried = operator.kind === 'gru' ? 1 : lstm ? 2 : 0;
-  layout.step(node, 'cell', CELL_FIELDS, {
+  const params: CellParams = {
     gates,
     steps,
     width,
@@ -82,5 +82,6 @@ export function planCell(layout: Layout, node: CellNode): void {
     carryOutput: at(carried > 0 && layout.output(node, carried)),
     carry: scratch.take(2 * width),
     output: output.place.address,
-  });
+  };
+  layout.step(node, 'cell', params);
 }

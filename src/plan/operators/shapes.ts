@@ -1,9 +1,9 @@
 // Operators that move numbers and leave them as they are: strided copies of runs of bytes where rows allow it, else of single
 // bits.
 import { elements, type Node, plainBytes, type Tensor } from '../../model/graph.js';
-import { packPlain } from '../../model/values.js';
+import { packTensor } from '../../model/values.js';
 import { packedBytes } from '../../numerics/bits.js';
-import { MOVE_DEPTH, MOVE_FIELDS, PICK_FIELDS, rowType } from '../fields.js';
+import { MOVE_DEPTH, type PickParams, rowType } from '../fields.js';
 import { type Layout, type NodeOf, unsupported } from '../layout.js';
 import { isBits, planRows, rowBytes } from '../rows.js';
 
@@ -33,15 +33,10 @@ function planMove(layout: Layout, node: Node, move: Move): void {
   if (unit === 0 && 8 * Math.max(place.bytes, move.inputStride) >= MOST_BITS) {
     throw unsupported(node, `copies of bits in a tensor of ${place.bytes} bytes`);
   }
-  const lists = Array.from({ length: MOVE_DEPTH }, (_, d) => {
-    const [count, from, to] = steps[d] ?? [1, 0, 0];
-    return [
-      [`count${d}`, count],
-      [`from${d}`, from],
-      [`to${d}`, to],
-    ] as const;
-  }).flat();
-  layout.step(node, 'move', MOVE_FIELDS, {
+  const lists = ['count', 'from', 'to'].flatMap((name, part) =>
+    Array.from({ length: MOVE_DEPTH }, (_, d) => [`${name}${d}`, (steps[d] ?? [1, 0, 0])[part]] as const),
+  );
+  layout.step(node, 'move', {
     input: move.input,
     inputStride: move.inputStride,
     output: place.address,
@@ -133,7 +128,7 @@ export function planPad(layout: Layout, node: NodeOf<'pad'>): void {
   const { before, after, value } = node.operator;
   const channels = output.tensor.shape.at(-1)!;
   const outputRow = rowBytes(tensor, channels);
-  const filled = layout.made(outputRow, () => packPlain(new Array<number>(channels).fill(value), [channels], tensor));
+  const filled = layout.made(outputRow, () => packTensor(new Array<number>(channels).fill(value), [channels], tensor));
   const rows = elements(output.tensor.shape) / channels;
   planMove(layout, node, { input: filled, inputStride: 0, unit: outputRow, steps: [[rows, 0, outputRow]] });
 
@@ -178,7 +173,7 @@ export function planEmbedding(layout: Layout, node: NodeOf<'embedding'>): void {
   const { tensor, place } = layout.input(node);
   const output = layout.output(node);
   const [rows, width] = layout.graph.constants[node.operator.table].shape as [number, number];
-  layout.step(node, 'pick', PICK_FIELDS, {
+  const params: PickParams = {
     input: place.address,
     type: rowType(tensor),
     count: elements(tensor.shape),
@@ -187,5 +182,6 @@ export function planEmbedding(layout: Layout, node: NodeOf<'embedding'>): void {
     rows,
     bytes: rowBytes(output.tensor, width),
     output: output.place.address,
-  });
+  };
+  layout.step(node, 'pick', params);
 }
