@@ -34,6 +34,12 @@ export default ts.config(
     },
   },
   {
+    // The libraries that it measures look for a browser's globals.
+    basePath: root,
+    files: ['bench/gpu/**/*.mjs'],
+    languageOptions: { globals: { globalThis: 'readonly' } },
+  },
+  {
     // Run by engines of every kind: what they have in common, and what each has of its own.
     basePath: root,
     files: ['test/runtimes/**/*.{js,mjs}', 'examples/**/*.{js,mjs}'],
