@@ -191,6 +191,22 @@ export function affineSign(r: usize, task: i32): void {
   }
 }
 
+// s, table, values, y, rows, channels, steps; a task is a row
+export function staircase(r: usize, task: i32): void {
+  const stride = <usize>int(r, 5) << 2;
+  const s = at(r, 0) + <usize>task * stride;
+  const y = at(r, 3) + <usize>task * stride;
+  const table = at(r, 1);
+  const values = at(r, 2);
+  const end = stride * <usize>(int(r, 6) + 1);
+  for (let c: usize = 0; c < stride; c += 4) {
+    const a = load<f32>(table + c) * load<f32>(s + c);
+    let level: usize = 0;
+    for (let t = stride; t < end; t += stride) level += select<usize>(1, 0, a >= load<f32>(table + t + c));
+    store<f32>(y + c, load<f32>(values + (level << 2)));
+  }
+}
+
 // x, y, size, accumulate; factor
 export function scale(r: usize, task: i32): void {
   const start = task * CHUNK;

@@ -17,6 +17,7 @@ import {
   scale,
   slice,
   sliceBackward,
+  staircase,
   stochasticSign,
   sumRows,
 } from './elementwise';
@@ -230,6 +231,8 @@ function execute(record: usize, task: i32, scratch: usize): void {
       return tableLstmCell(record, task);
     case 52:
       return tableLstmCellBackward(record, task);
+    case 53:
+      return staircase(record, task);
     default:
       unreachable();
   }

@@ -1,19 +1,40 @@
-// A trained network to a graph: latent weights to bits in the kernels' layout, batch normalizations to integer thresholds
-// and scores.
+// A trained network to a graph: integer weights to the kernels' layouts, normalizations and activations to integer
+// thresholds, and the last normalization to integer scores.
 //
-// A pool stands between a convolution's sums and their normalization, and thresholds come before it here: bits are pooled
-// instead of sums. They may, because a threshold is monotone. Where scale < 0, sign(scale * max(a) + shift) asks whether
-// every -a of the window reaches the threshold of the negated channel: that channel's pool gives its smallest bit.
+// Pools. They stand between a convolution's sums and their normalization, and thresholds come before them here: levels are
+// pooled instead of sums. They may, because a staircase is monotone. Where scale < 0, a level of max(a) is the smallest of
+// the levels that the negated channel gives: its pool gives its smallest value.
+//
+// Levels. Activations -1, +1 are bits. Consecutive integers from `first` on are levels l = v - first, of which the next layer
+// makes sums that are too small by first * sum(weights), a constant: its thresholds and scores take it in, and a pixel
+// outside the picture, v = 0, is the level -first. Other integers are looked up behind the pool, as int8.
 import { ExportError } from '../errors.js';
 import { GraphBuilder, type Built, type DenseOptions } from '../model/builder.js';
-import { elements, type Graph } from '../model/graph.js';
-import { centered, integerAffine, int32, threshold } from '../model/specs.js';
-import { foldBatchNorm } from '../numerics/batchnorm.js';
-import type { TrainedConv, TrainedLayer, TrainedNetwork } from '../train/network.js';
+import { elements, type Graph, type TensorType } from '../model/graph.js';
+import {
+  centered,
+  int32,
+  int8,
+  integerAffine,
+  levels,
+  multiThreshold,
+  threshold,
+  type TransformSpec,
+} from '../model/specs.js';
+import type { TrainedConv, TrainedLayer, TrainedNetwork, Staircase } from '../train/network.js';
 import { foldToScores, foldToThresholds } from './fold.js';
 
 /** Largest |v| of an 8-bit input, v = 2p - 255. */
 const BYTE_BOUND = 255;
+
+/** What the inputs of a layer are in the file. */
+interface Flow {
+  readonly tensor: Built;
+  /** Largest |v| of the trainer's integers. */
+  readonly bound: number;
+  /** v of the trainer minus v of the file. */
+  readonly first: number;
+}
 
 /**
  * Exports a network. The graph's input takes the bytes p themselves; its output has the last layer's name and stands for
@@ -29,26 +50,79 @@ export function exportNetwork(network: TrainedNetwork): Graph {
     preprocessing: 'bytes 0 to 255 as they stand in the data set, row by row; the network takes them as 2p/255 - 1',
     training: Object.fromEntries(Object.entries(record).map(([key, value]) => [key, String(value)])),
   });
-  let built = builder.input('input', network.inputShape, centered(8), 1 / BYTE_BOUND);
-  let bound = BYTE_BOUND;
+  const input = builder.input('input', network.inputShape, centered(8), 1 / BYTE_BOUND);
+  let flow: Flow = { tensor: input, bound: BYTE_BOUND, first: 0 };
   network.layers.forEach((layer, i) => {
     const last = i === network.layers.length - 1;
-    checkLayer(layer, built.shape, last);
-    built = last ? scores(builder, built, layer, bound) : signs(builder, built, layer, bound);
-    bound = 1;
+    checkLayer(layer, flow.tensor.shape, last);
+    const { activation } = layer;
+    flow = activation ? hidden(builder, flow, layer, activation) : scores(builder, flow, layer);
   });
-  return builder.output(built).build();
+  return builder.output(flow.tensor).build();
 }
 
-function scores(builder: GraphBuilder, input: Built, layer: TrainedLayer, bound: number): Built {
-  const { name, weights } = layer;
-  const { multipliers, biases, scale } = foldToScores(foldBatchNorm(layer.norm), bound * inputsOf(layer), name);
-  return dense(builder, name, input, {
-    weights: { encoding: 'binary', shape: [layer.outputs, inputsOf(layer)], values: weights },
-    transform: integerAffine(multipliers, biases),
+function scores(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: TrainedLayer): Flow {
+  const { name, outputs, weights } = layer;
+  const inputs = inputsOf(layer);
+  const totals = sumsOf(weights.values, outputs);
+  const limit = bound * sizeOf(weights.values, outputs) + Math.abs(first) * Math.max(...totals.map(Math.abs));
+  const { multipliers, biases, scale } = foldToScores(layer.affine, limit, name);
+  const moved = biases.map((bias, n) => bias + multipliers[n] * first * totals[n]);
+  const scored = dense(builder, name, tensor, {
+    weights: { ...weights, shape: [outputs, inputs] },
+    transform: integerAffine(multipliers, moved),
     type: int32,
     scale,
   });
+  return { tensor: scored, bound: 0, first: 0 };
+}
+
+function hidden(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: TrainedLayer, steps: Staircase): Flow {
+  const { name, outputs } = layer;
+  const inputs = inputsOf(layer);
+  const limit = bound * sizeOf(layer.weights.values, outputs);
+  const { thresholds, flipped } = foldToThresholds(layer.affine, limit, name, steps.cuts);
+  const values = layer.weights.values.slice();
+  flipped.forEach((flip, n) => {
+    if (flip) for (let i = n * inputs; i < (n + 1) * inputs; i++) values[i] = -values[i];
+  });
+  const totals = sumsOf(values, outputs);
+  const form = formOf(steps);
+  // Levels that the activation does not have are never reached.
+  const reached = Int32Array.from({ length: (2 ** form.type.bits - 1) * outputs }, (_, i) => {
+    const n = i % outputs;
+    return (i < thresholds.length ? thresholds[i] : limit + 1) - first * totals[n];
+  });
+  const weights = { ...layer.weights, values };
+  const options = { transform: form.transform(reached), type: form.type };
+  let made: Built;
+  if (layer.kind === 'dense') {
+    made = dense(builder, name, tensor, { weights: { ...weights, shape: [outputs, inputs] }, ...options });
+  } else {
+    const { kernel, padding, pool } = layer;
+    const shape = [outputs, kernel, kernel, inputs / kernel ** 2];
+    const around = { top: padding, left: padding, bottom: padding, right: padding, value: 0 - first };
+    made = builder.conv2d(name, tensor, { weights: { ...weights, shape }, padding: around, ...options });
+    if (pool > 1) made = builder.maxPool(`${name}/pool`, made, { size: pool, ...smallest(flipped) });
+  }
+  if (form.lookUp) made = builder.lookUp(`${name}/values`, made, int8, (l) => steps.values[l] ?? 0);
+  return { tensor: made, bound: Math.max(...steps.values.map(Math.abs)), first: form.lookUp ? 0 : form.first };
+}
+
+/** How an activation stands in the file. */
+interface Form {
+  readonly type: TensorType;
+  readonly transform: (thresholds: Int32Array) => TransformSpec;
+  readonly first: number;
+  readonly lookUp: boolean;
+}
+
+function formOf({ values }: Staircase): Form {
+  if (values.join() === '-1,1') return { type: centered(1), transform: threshold, first: 0, lookUp: false };
+  const bits = Math.ceil(Math.log2(values.length));
+  const [first] = values as readonly [number];
+  const consecutive = values.every((v, l) => v === first + l);
+  return { type: levels(bits), transform: (t) => multiThreshold(t, bits), first, lookUp: !consecutive };
 }
 
 /**
@@ -66,33 +140,22 @@ function dense(builder: GraphBuilder, name: string, input: Built, options: Dense
   return builder.reshape(name, picture, [outputs]);
 }
 
-function signs(builder: GraphBuilder, input: Built, layer: TrainedLayer, bound: number): Built {
-  const { name, outputs } = layer;
-  const inputs = inputsOf(layer);
-  const { thresholds, flipped } = foldToThresholds(foldBatchNorm(layer.norm), bound * inputs, name);
-  const values = layer.weights.slice();
-  flipped.forEach((flip, n) => flip && negate(values, n * inputs, (n + 1) * inputs));
-  const transform = threshold(thresholds);
-  if (layer.kind === 'dense') {
-    return dense(builder, name, input, {
-      weights: { encoding: 'binary', shape: [outputs, inputs], values },
-      transform,
-    });
-  }
-  const { kernel, padding, pool } = layer;
-  const shape = [outputs, kernel, kernel, inputs / kernel ** 2];
-  const bits = builder.conv2d(name, input, { weights: { encoding: 'binary', shape, values }, transform, padding });
-  return pool === 1 ? bits : builder.maxPool(`${name}/pool`, bits, { size: pool, ...smallest(flipped) });
-}
-
-/** Which channels of a pool give their smallest bit, if any does. */
+/** Which channels of a pool give their smallest value, if any does. */
 function smallest(flipped: readonly boolean[]): { smallest?: readonly boolean[] } {
   return flipped.includes(true) ? { smallest: flipped } : {};
 }
 
-/** Negates the latent weights of one channel. A weight of 0 counts as +1, so its negative must fall below 0. */
-function negate(weights: Float32Array, from: number, to: number): void {
-  for (let i = from; i < to; i++) weights[i] = weights[i] >= 0 ? -1 : 1;
+/** The sum of each output's weights. */
+function sumsOf(values: Int8Array, outputs: number): number[] {
+  const inputs = values.length / outputs;
+  return Array.from({ length: outputs }, (_, n) =>
+    values.subarray(n * inputs, (n + 1) * inputs).reduce((sum, v) => sum + v, 0),
+  );
+}
+
+/** The largest sum of sizes of an output's weights. */
+function sizeOf(values: Int8Array, outputs: number): number {
+  return Math.max(...sumsOf(values.map(Math.abs), outputs));
 }
 
 /** Terms of one sum. */
@@ -107,12 +170,13 @@ function checkLayer(layer: TrainedLayer, shape: readonly number[], last: boolean
     throw new ExportError(`layer "${name}" expected ${elements(shape)} inputs, got ${layer.inputs}`);
   }
   if (layer.kind === 'conv2d') checkImage(layer, shape, last);
-  if (weights.length !== expectedWeights) {
-    throw new ExportError(`layer "${name}" expected ${expectedWeights} weights, got ${weights.length}`);
+  if (weights.values.length !== expectedWeights) {
+    throw new ExportError(`layer "${name}" expected ${expectedWeights} weights, got ${weights.values.length}`);
   }
-  const expected = last ? 'none' : 'sign';
-  if (activation !== expected)
-    throw new ExportError(`layer "${name}" expected activation ${expected}, got ${activation}`);
+  if ((activation === null) !== last) {
+    const [expected, got] = last ? ['no activation, as the last layer', 'one'] : ['an activation', 'none'];
+    throw new ExportError(`layer "${name}" expected ${expected}, got ${got}`);
+  }
 }
 
 function checkImage({ name, inputShape }: TrainedConv, shape: readonly number[], last: boolean): void {

@@ -1,51 +1,30 @@
-// Batch normalization and sign, folded into integers.
-//
-// Hidden layers: sign(scale * a + shift) for an integer accumulator a is a comparison with an integer. scale > 0:
-// a >= ceil(-shift / scale). scale < 0: a <= floor(-shift / scale), which is made the first case by negating the channel's
-// weights (a' = -a). scale = 0: the sign of shift, whatever a is. sign(0) = +1 makes all comparisons inclusive.
-// Hubara et al. (FINN does the same, Umuroglu et al. 2017).
+// Normalizations, folded into integers. Hidden layers: thresholds (numerics/thresholds.ts). A flipped channel gets its
+// weights negated, so that one direction of comparison is enough: a' = -a.
 //
 // Last layer: scores y = scale * a + shift as integers a * m + b with m = round(scale * 2^f), b = round(shift * 2^f), where
 // f is as large as 32 bits allow.
 import { ExportError } from '../errors.js';
 import type { Affine } from '../numerics/batchnorm.js';
+import { integerThresholds, type Thresholds } from '../numerics/thresholds.js';
 
-export interface Thresholds {
-  /** (N): bit n = a' >= thresholds[n], a' = flipped[n] ? -a : a. */
-  readonly thresholds: Int32Array;
-  /** Channels whose weights are to be negated. */
-  readonly flipped: readonly boolean[];
-}
-
-/** @param bound largest |a| that can occur */
-export function foldToThresholds(affine: Affine, bound: number, name: string): Thresholds {
-  const flipped: boolean[] = [];
-  const thresholds = new Int32Array(affine.scale.length);
-  for (let n = 0; n < thresholds.length; n++) {
-    const scale = affine.scale[n];
-    const shift = affine.shift[n];
-    if (!Number.isFinite(scale) || !Number.isFinite(shift)) {
-      throw new ExportError(
-        `layer "${name}" channel ${n} expected a finite batch normalization, got ${scale}, ${shift}`,
-      );
-    }
-    flipped.push(scale < 0);
-    thresholds[n] = smallestPositive(Math.abs(scale), shift, bound);
-  }
-  return { thresholds, flipped };
-}
+export type { Thresholds } from '../numerics/thresholds.js';
 
 /**
- * The smallest integer a in [-bound, bound + 1] with fround(scale * a) >= -shift; scale >= 0. The product is rounded to
- * float32 because the trainer's evaluation compares just so.
+ * @param bound largest |a| that can occur
+ * @param cuts of the activation; default: those of the sign
  */
-function smallestPositive(scale: number, shift: number, bound: number): number {
-  const reached = (a: number): boolean => Math.fround(scale * a) >= -shift;
-  if (scale === 0) return shift >= 0 ? -bound : bound + 1;
-  let a = Math.max(-bound, Math.min(bound + 1, Math.ceil(-shift / scale)));
-  while (a > -bound && reached(a - 1)) a--;
-  while (a <= bound && !reached(a)) a++;
-  return a;
+export function foldToThresholds(
+  affine: Affine,
+  bound: number,
+  name: string,
+  cuts: readonly number[] = [0],
+): Thresholds {
+  affine.scale.forEach((scale, n) => {
+    const shift = affine.shift[n];
+    if (Number.isFinite(scale) && Number.isFinite(shift)) return;
+    throw new ExportError(`layer "${name}" channel ${n} expected a finite normalization, got ${scale}, ${shift}`);
+  });
+  return integerThresholds(affine, cuts, bound);
 }
 
 export interface IntegerScores {

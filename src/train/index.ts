@@ -1,4 +1,5 @@
-// bitlane/train: trains binarized networks on WebGPU or the CPU and hands over plain data for export.
+// bitlane/train: trains binarized and quantized networks on WebGPU or the CPU and hands over plain data for export. `train`
+// takes a recipe; the tape and what is recorded on it are for training that no recipe describes.
 export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { augment, type Augmentation } from './data/augment.js';
 export { writeBatch, type BatchRequest, type BatchSource } from './data/batches.js';
@@ -34,8 +35,18 @@ export {
 export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
 export { CpuBackend, type CpuOptions } from './cpu/backend.js';
 export { openDevice, type TrainDevice } from './device.js';
-export type { ConvSpec, DenseSpec, LayerSpec, WeightInit } from './model.js';
-export type { TrainedConv, TrainedDense, TrainedLayer, TrainedNetwork, TrainingRecord } from './network.js';
+export type { WeightInit } from './model.js';
+export type { ActivationQuantizer, Asymptotic, WeightQuantizer } from './precision.js';
+export { withPrecision, type ConvSpec, type DenseSpec, type LayerSpec, type Precision } from './spec.js';
+export type {
+  IntegerWeights,
+  Staircase,
+  TrainedConv,
+  TrainedDense,
+  TrainedLayer,
+  TrainedNetwork,
+  TrainingRecord,
+} from './network.js';
 export { cifar10Convnet } from './recipes/cifar10-convnet.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';
@@ -43,3 +54,21 @@ export { ptbLstm } from './recipes/ptb-lstm.js';
 export { mnistMlp } from './recipes/mnist-mlp.js';
 export type { TestAnswers } from './evaluator.js';
 export { train, type Recipe, type TrainOptions, type TrainProgress, type TrainResult } from './trainer.js';
+export {
+  compileStep,
+  runEpochs,
+  type LoopOptions,
+  type LoopProgress,
+  type Moving,
+  type Step,
+  type TrainTask,
+} from './loop.js';
+export type { Backend, Call, Program } from './kernels.js';
+export * from './layers.js';
+export * from './losses.js';
+export * from './maps.js';
+export * from './optimizers.js';
+export * from './quantizers.js';
+export * from './recurrent.js';
+export { Tape, type Gradients, type GradientTarget, type Operation } from './tape.js';
+export { tensor, type ElementType, type Tensor } from './tensor.js';

@@ -43,6 +43,11 @@ export interface KernelParams {
   };
   /** s, affine, y: y[b, c] = +1 if scale[c] * s[b, c] >= -shift[c] else -1; affine (2, C) is scale, then shift. */
   affineSign: { readonly rows: number; readonly channels: number };
+  /**
+   * s, table, values, y: y[b, c] = values[number of t with direction * s[b, c] >= table[1 + t, c]], direction = table[0, c].
+   * table is (steps + 1, C), values (steps + 1).
+   */
+  staircase: { readonly rows: number; readonly channels: number; readonly steps: number };
 
   /** x, y: y = factor * x, or y += factor * x. */
   scale: { readonly size: number; readonly factor: number; readonly accumulate: boolean };

@@ -397,3 +397,18 @@ export function affineSign(tape: Tape, sums: Tensor, affine: Tensor, label: stri
     forward: [{ kernel: 'affineSign', params: { rows, channels }, tensors: [sums, affine, output] }],
   });
 }
+
+/**
+ * Evaluation of a quantized activation by integer thresholds: y = values[number of thresholds that direction * s reaches].
+ * table (T + 1, C): directions, then the thresholds; values (T + 1).
+ */
+export function staircase(tape: Tape, sums: Tensor, table: Tensor, values: Tensor, label: string): Tensor {
+  const [rows, channels] = matrixShape(sums);
+  const output = tensor(label, sums.shape);
+  const params = { rows, channels, steps: values.size - 1 };
+  return tape.record({
+    inputs: [sums, table, values],
+    output,
+    forward: [{ kernel: 'staircase', params, tensors: [sums, table, values, output] }],
+  });
+}

@@ -17,6 +17,8 @@ export interface Moving {
 /** One step on a device. */
 export interface Step {
   readonly program: Program;
+  /** What the program was compiled from. */
+  readonly calls: readonly Call[];
   /** The optimizer's state. */
   readonly state: readonly Tensor[];
 }
@@ -101,9 +103,10 @@ export async function compileStep(
     return { state, call: optimizer.update(w, gradients.of(w), state, rule) };
   });
   const moves = updates.map(({ call }) => call);
-  const program = await backend.compile([...tape.forward(), ...gradients.calls, ...moves, ...after]);
+  const calls = [...tape.forward(), ...gradients.calls, ...moves, ...after];
+  const program = await backend.compile(calls);
   backend.write(gradients.seed, Float32Array.of(1));
-  return { program, state: updates.flatMap(({ state }) => state) };
+  return { program, calls, state: updates.flatMap(({ state }) => state) };
 }
 
 /**

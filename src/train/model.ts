@@ -1,50 +1,41 @@
 // A network from its description to tapes: the latent weights and statistics as tensors, the training pass with batch
-// statistics and straight-through estimators, and the evaluation pass with folded batch normalization, which computes
-// what the exported network will. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with the signs of
-// the weights, max pooling behind convolutions, batch normalization, sign; the last layer keeps its normalized sums as scores.
-import { foldBatchNorm, type Affine, type BatchNorm } from '../numerics/batchnorm.js';
+// statistics and estimators, and the evaluation pass with integer weights and integer thresholds, which computes what the
+// exported network will. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with quantized weights, max
+// pooling behind convolutions, normalization, activation; the last layer keeps its normalized sums as scores.
+import { ap2 } from '../numerics/ap2.js';
+import type { Affine } from '../numerics/batchnorm.js';
 import type { Random } from '../numerics/random.js';
-import type { Backend } from './kernels.js';
+import { integerThresholds } from '../numerics/thresholds.js';
+import type { Backend, Call } from './kernels.js';
 import {
-  affineSign,
   batchNorm,
   BATCH_NORM_EPSILON,
   conv2d,
   dense,
+  dropout,
   outputSide,
   pool,
   reshape,
+  shiftNorm,
   sign,
+  staircase as staircaseOf,
+  affineSign,
+  type BackwardPath,
   type BatchNormTensors,
 } from './layers.js';
-import type { TrainedLayer } from './network.js';
+import type { IntegerWeights, Staircase, TrainedLayer } from './network.js';
+import {
+  activate,
+  integerWeights,
+  quantizeWeights,
+  staircase,
+  type ActivationQuantizer,
+  type WeightQuantizer,
+} from './precision.js';
+import { quantizeGradient, statQuant, type GradientPrecision } from './quantizers.js';
+import type { LayerSpec } from './spec.js';
 import type { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
-
-/** A fully connected layer with binary weights and batch normalization. */
-export interface DenseSpec {
-  readonly kind: 'dense';
-  readonly name: string;
-  readonly outputs: number;
-  /** `sign` for hidden layers, `none` for the last one. */
-  readonly activation: 'sign' | 'none';
-}
-
-/** A convolution of stride 1 with binary weights, max pooling, batch normalization and sign. */
-export interface ConvSpec {
-  readonly kind: 'conv2d';
-  readonly name: string;
-  readonly outputs: number;
-  /** Side of the square kernel. */
-  readonly kernel: number;
-  /** Zeros around the image. */
-  readonly padding: number;
-  /** Side of the pooling windows; 1 for none. */
-  readonly pool: number;
-  readonly activation: 'sign';
-}
-
-export type LayerSpec = DenseSpec | ConvSpec;
 
 /**
  * How latent weights start: uniform in (-1, 1) as in BNN's code, or in (-g, g), g = sqrt(6/(I+O)) (Glorot, Bengio
@@ -54,15 +45,30 @@ export type WeightInit = 'uniform' | 'glorot';
 
 interface Layer {
   readonly spec: LayerSpec;
+  readonly quantizer: WeightQuantizer;
+  readonly activation: ActivationQuantizer | null;
   /** Shape of a sample before the layer: [features] or [height, width, channels]. */
   readonly inputShape: readonly number[];
+  /** The real number that v = 1 of the inputs stands for, and the largest |v|. */
+  readonly inputScale: number;
+  readonly inputBound: number;
   /** Inputs of one sum, and how often a weight's input and output occur: fan-in and fan-out of Glorot's coefficient. */
   readonly inputs: number;
   readonly fan: readonly [number, number];
   readonly weights: Tensor;
   readonly norm: BatchNormTensors;
-  /** Folded normalization for evaluation, (2, C): scale, then shift. */
-  readonly affine: Tensor;
+  readonly evaluation: Evaluation;
+}
+
+/** What the evaluation pass reads; written by fold(). */
+interface Evaluation {
+  /** Integer weights, (O, I). */
+  readonly weights: Tensor;
+  /** (2, C) scale and shift where the activation is a sign; a staircase's table (T + 1, C) elsewhere. */
+  readonly decisions: Tensor;
+  /** (T + 1) of a staircase. */
+  readonly values: Tensor;
+  readonly steps: Staircase | null;
 }
 
 /** A parameter as the optimizer sees it. */
@@ -70,6 +76,8 @@ export interface Parameter {
   readonly tensor: Tensor;
   /** Fan-in and fan-out for latent weights, null for gamma and beta. */
   readonly fan: readonly [number, number] | null;
+  /** Largest size of a latent weight, if there is one. */
+  readonly clip: number | null;
 }
 
 /** The tensors of a network, shared by its training and evaluation tapes. */
@@ -82,14 +90,22 @@ export class Model {
   constructor(inputShape: readonly number[], specs: readonly LayerSpec[]) {
     this.inputShape = inputShape;
     let shape = inputShape;
+    // Bytes p come as the odd numbers 2p - 255, in training too.
+    let [scale, bound] = [1, 255];
     this.#layers = specs.map((spec) => {
       const { name, outputs } = spec;
       const next = outputShape(spec, shape);
       const window = spec.kind === 'conv2d' ? spec.kernel ** 2 : 1;
       const inputs = spec.kind === 'conv2d' ? window * shape[2] : product(shape);
+      const activation = spec.activation === 'sign' ? { kind: 'sign' as const } : spec.activation;
+      const steps = activation === 'none' ? null : staircase(activation);
       const layer: Layer = {
         spec,
+        quantizer: spec.weights ?? { kind: 'sign' },
+        activation: activation === 'none' ? null : activation,
         inputShape: shape,
+        inputScale: scale,
+        inputBound: bound,
         inputs,
         fan: [inputs, window * outputs],
         weights: tensor(`${name} weights`, [outputs, inputs]),
@@ -98,15 +114,22 @@ export class Model {
           beta: tensor(`${name} beta`, [outputs]),
           running: tensor(`${name} running statistics`, [2, outputs]),
         },
-        affine: tensor(`${name} affine`, [2, outputs]),
+        evaluation: {
+          weights: tensor(`${name} integer weights`, [outputs, inputs]),
+          decisions: tensor(`${name} decisions`, [isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0), outputs]),
+          values: tensor(`${name} values`, [steps?.values.length ?? 1]),
+          steps,
+        },
       };
+      if (steps) [scale, bound] = [steps.scale, Math.max(...steps.values.map(Math.abs))];
       shape = next;
       return layer;
     });
-    this.parameters = this.#layers.flatMap(({ fan, weights, norm }) => [
-      { tensor: weights, fan },
-      { tensor: norm.gamma, fan: null },
-      { tensor: norm.beta, fan: null },
+    this.parameters = this.#layers.flatMap(({ fan, quantizer, weights, norm }) => [
+      // A straight-through estimator passes nothing to weights beyond 1; the slope of tanh never ends.
+      { tensor: weights, fan, clip: quantizer.kind === 'dorefa' ? null : 1 },
+      { tensor: norm.gamma, fan: null, clip: null },
+      { tensor: norm.beta, fan: null, clip: null },
     ]);
   }
 
@@ -139,36 +162,90 @@ export class Model {
     }
   }
 
-  /** Records the training pass on x (B, I); returns the scores (B, classes). */
-  trainingPass(tape: Tape, x: Tensor): Tensor {
+  /**
+   * Records the training pass on x (B, I); returns the scores (B, classes). Noise is drawn by `key` (1) u32, which is
+   * written anew for every step.
+   */
+  trainingPass(tape: Tape, x: Tensor, key: Tensor): Tensor {
     for (const { tensor: parameter } of this.parameters) tape.watch(parameter);
+    const samples = x.size / product(this.inputShape);
     let activations = x;
-    for (const layer of this.#layers) {
+    this.#layers.forEach((layer, i) => {
       const { spec, norm } = layer;
-      const sums = sumsOf(tape, activations, layer);
-      const normed = batchNorm(tape, sums, norm, `${spec.name} norm`);
-      activations = spec.activation === 'sign' ? sign(tape, normed, `${spec.name} bits`) : normed;
-    }
+      // Four places of a layer draw noise; the gradient's two are 2^31 apart.
+      const noise = (place: number) => ({ key, stream: 4 * i + place });
+      const weights = quantizeWeights(tape, layer.weights, layer.quantizer, noise(0), `${spec.name} quantized`);
+      const path = spec.gradient && gradientPath(spec.gradient, noise(1), samples);
+      const sums = sumsOf(tape, activations, layer, weights, path);
+      const normalize = spec.norm === 'shift' ? shiftNorm : batchNorm;
+      activations = normalize(tape, sums, norm, `${spec.name} norm`);
+      if (!layer.activation) return;
+      activations = activate(tape, activations, layer.activation, noise(2), `${spec.name} activations`);
+      if (spec.dropout) activations = dropout(tape, activations, spec.dropout, noise(3), `${spec.name} kept`);
+    });
     return activations;
+  }
+
+  /** Whether steps depend on the epoch: see withAlpha(). */
+  get ramps(): boolean {
+    return this.#layers.some(({ quantizer, activation }) => rampOf(quantizer) !== null || rampOf(activation) !== null);
+  }
+
+  /** The calls of a step with every ramp of AQE at `alpha`. */
+  withAlpha(calls: readonly Call[], alpha: number): readonly Call[] {
+    const factors = new Map<string, number>();
+    for (const { spec, quantizer, activation } of this.#layers) {
+      const [weights, activations] = [rampOf(quantizer), rampOf(activation)];
+      if (weights) factors.set(`${spec.name} quantized`, weights === 'eq18' ? 2 * alpha : 1);
+      if (activations) factors.set(`${spec.name} activations`, activations === 'eq18' ? 2 * alpha : 1);
+    }
+    const outputOf = new Map<Tensor, Tensor>();
+    for (const call of calls) if (call.kernel === 'map') outputOf.set(call.tensors[0], call.tensors[1]);
+    return calls.map((call): Call => {
+      if (call.kernel === 'map' && factors.has(call.tensors[1].label)) {
+        return { ...call, params: { ...call.params, alpha } };
+      }
+      if (call.kernel !== 'mapBackward') return call;
+      const factor = factors.get(outputOf.get(call.tensors[0])?.label ?? '');
+      return factor === undefined ? call : { ...call, params: { ...call.params, factor } };
+    });
   }
 
   /** Records the evaluation pass on x (B, I); returns the last layer's sums (B, classes), exact integers. */
   evaluationPass(tape: Tape, x: Tensor): Tensor {
     let activations = x;
     for (const layer of this.#layers) {
-      const { spec, affine } = layer;
-      const sums = sumsOf(tape, activations, layer);
-      activations = spec.activation === 'sign' ? affineSign(tape, sums, affine, `${spec.name} bits`) : sums;
+      const { spec, evaluation } = layer;
+      const { weights, decisions, values, steps } = evaluation;
+      // Backends multiply by signs faster where they see that they are signs.
+      const binary = isBinary(layer.quantizer);
+      const integers = binary ? sign(tape, weights, `${spec.name} integer signs`) : weights;
+      const sums = sumsOf(tape, activations, layer, integers);
+      const label = `${spec.name} levels`;
+      if (!steps) activations = sums;
+      else if (isSign(steps)) activations = affineSign(tape, sums, decisions, label);
+      else activations = staircaseOf(tape, sums, decisions, values, label);
     }
     return activations;
   }
 
-  /** Folds the running statistics for the evaluation pass; returns the pairs of the last layer, for its scores. */
+  /** Writes what the evaluation pass reads; returns the pairs of the last layer, for its scores. */
   async fold(backend: Backend): Promise<Affine> {
     let last: Affine = { scale: new Float32Array(), shift: new Float32Array() };
     for (const layer of this.#layers) {
-      last = foldBatchNorm(await readNorm(backend, layer.norm));
-      backend.write(layer.affine, Float32Array.from([...last.scale, ...last.shift]));
+      const { weights, affine } = await evaluated(backend, layer);
+      const { evaluation } = layer;
+      backend.write(evaluation.weights, Float32Array.from(weights.values));
+      const { steps } = evaluation;
+      if (isSign(steps)) {
+        backend.write(evaluation.decisions, Float32Array.from([...affine.scale, ...affine.shift]));
+      } else if (steps) {
+        const { thresholds, flipped } = integerThresholds(affine, steps.cuts, sumBound(layer, weights));
+        const directions = flipped.map((flip) => (flip ? -1 : 1));
+        backend.write(evaluation.decisions, Float32Array.from([...directions, ...thresholds]));
+        backend.write(evaluation.values, Float32Array.from(steps.values));
+      }
+      last = affine;
     }
     return last;
   }
@@ -176,19 +253,84 @@ export class Model {
   /** Reads the trained layers back. */
   async read(backend: Backend): Promise<TrainedLayer[]> {
     const layers: TrainedLayer[] = [];
-    for (const { spec, inputShape, inputs, weights, norm } of this.#layers) {
+    for (const layer of this.#layers) {
+      const { spec, inputShape, inputs } = layer;
       const { name, outputs } = spec;
-      const read = { weights: await backend.read(weights), norm: await readNorm(backend, norm) };
-      const common = { name, outputs, weightQuantizer: 'sign', ...read } as const;
-      if (spec.kind === 'dense') layers.push({ ...common, kind: 'dense', inputs, activation: spec.activation });
+      const common = { name, outputs, ...(await evaluated(backend, layer)), activation: layer.evaluation.steps };
+      if (spec.kind === 'dense') layers.push({ ...common, kind: 'dense', inputs });
       else {
-        const { kernel, padding, pool, activation } = spec;
+        const { kernel, padding, pool } = spec;
         const shape = inputShape as [number, number, number];
-        layers.push({ ...common, kind: 'conv2d', inputShape: shape, kernel, padding, pool, activation });
+        layers.push({ ...common, kind: 'conv2d', inputShape: shape, kernel, padding, pool });
       }
     }
     return layers;
   }
+}
+
+/** A layer's integers, and its normalization folded with the scales of weights and inputs: in float64, rounded once. */
+async function evaluated(
+  backend: Backend,
+  layer: Layer,
+): Promise<{ readonly weights: IntegerWeights; readonly affine: Affine }> {
+  const { spec, quantizer, inputScale, norm } = layer;
+  const { weights, scales } = integerWeights(await backend.read(layer.weights), spec.outputs, quantizer);
+  const bound = sumBound(layer, weights);
+  if (bound >= 2 ** 24) {
+    throw new RangeError(`layer "${spec.name}" expected integer sums below 2^24, got up to ${bound}: use fewer bits`);
+  }
+  const [gamma, beta] = [await backend.read(norm.gamma), await backend.read(norm.beta)];
+  const running = await backend.read(norm.running);
+  const scale = new Float32Array(spec.outputs);
+  const shift = new Float32Array(spec.outputs);
+  for (let c = 0; c < spec.outputs; c++) {
+    const spread = running[spec.outputs + c];
+    const k = spec.norm === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + BATCH_NORM_EPSILON);
+    scale[c] = k * scales[c] * inputScale;
+    shift[c] = beta[c] - running[c] * k;
+  }
+  return { weights, affine: { scale, shift } };
+}
+
+/** Largest size of a sum of integers. */
+function sumBound({ spec, inputs, inputBound }: Layer, { values }: IntegerWeights): number {
+  let most = 0;
+  for (let o = 0; o < spec.outputs; o++) {
+    let sum = 0;
+    for (let i = o * inputs; i < (o + 1) * inputs; i++) sum += Math.abs(values[i]);
+    most = Math.max(most, sum);
+  }
+  return most * inputBound;
+}
+
+function isBinary(quantizer: WeightQuantizer): boolean {
+  if (quantizer.kind === 'dorefa') return quantizer.bits === 1;
+  return quantizer.kind === 'sign' || quantizer.kind === 'stochasticSign' || quantizer.kind === 'xnor';
+}
+
+function isSign(steps: Staircase | null): boolean {
+  return steps !== null && steps.values.join() === '-1,1' && steps.cuts[0] === 0;
+}
+
+/** How the gradient of a ramp is scaled, if a quantizer has one. */
+function rampOf(quantizer: WeightQuantizer | ActivationQuantizer | null): 'eq18' | 'algorithm1' | null {
+  if (!quantizer || !('aqe' in quantizer) || quantizer.aqe?.alpha !== 'ramp') return null;
+  return quantizer.aqe.factor ?? 'eq18';
+}
+
+/** One quantization for both backward products, as DoReFa has it, or two as StatQuant does. */
+function gradientPath(
+  { quantizer, bits }: GradientPrecision,
+  noise: { readonly key: Tensor; readonly stream: number },
+  samples: number,
+): BackwardPath {
+  if (quantizer !== 'dorefa' && quantizer !== 'log') return statQuant({ inputs: { quantizer, bits } }, noise, samples);
+  let made: ReturnType<BackwardPath> | undefined;
+  return (dy) => {
+    if (made) return { calls: [], output: made.output };
+    made = quantizeGradient(dy, quantizer, bits, noise, samples);
+    return made;
+  };
 }
 
 function product(shape: readonly number[]): number {
@@ -205,38 +347,23 @@ function outputShape(spec: LayerSpec, shape: readonly number[]): readonly number
   return [side(shape[0]), side(shape[1]), spec.outputs];
 }
 
-/** Products of a layer's inputs with the signs of its weights, pooled: (B, O), or (B * H * W, O) of a convolution. */
-function sumsOf(tape: Tape, x: Tensor, { spec, inputShape, weights }: Layer): Tensor {
+/** Products of a layer's inputs with its quantized weights, pooled: (B, O), or (B * H * W, O) of a convolution. */
+function sumsOf(tape: Tape, x: Tensor, { spec, inputShape }: Layer, weights: Tensor, path?: BackwardPath): Tensor {
   const { name } = spec;
-  const signs = sign(tape, weights, `${name} signs`);
   const samples = x.size / product(inputShape);
   const flat = [samples, product(inputShape)];
   if (spec.kind === 'dense') {
     const rows = x.shape[0] === samples ? x : reshape(tape, x, flat, `${name} inputs`);
-    return dense(tape, rows, signs, `${name} sums`);
+    return dense(tape, rows, weights, `${name} sums`, path);
   }
   const { kernel, padding } = spec;
   const [height, width, channels] = inputShape as [number, number, number];
   const pixels = samples * height * width;
   const image = x.shape[0] === pixels ? x : reshape(tape, x, [pixels, channels], `${name} inputs`);
   const shape = { images: samples, height, width, channels };
-  const sums = conv2d(tape, image, signs, shape, { kernel, stride: 1, padding }, `${name} sums`);
+  const sums = conv2d(tape, image, weights, shape, { kernel, stride: 1, padding }, `${name} sums`, path);
   if (spec.pool === 1) return sums;
   const side = (length: number): number => outputSide(length, kernel, 1, padding);
   const out = { images: samples, height: side(height), width: side(width), channels: spec.outputs };
   return pool(tape, sums, out, { size: spec.pool }, `${name} pooled`);
-}
-
-async function readNorm(backend: Backend, norm: BatchNormTensors): Promise<BatchNorm> {
-  const gamma = await backend.read(norm.gamma);
-  const beta = await backend.read(norm.beta);
-  const running = await backend.read(norm.running);
-  const channels = gamma.length;
-  return {
-    gamma,
-    beta,
-    mean: running.slice(0, channels),
-    variance: running.slice(channels),
-    epsilon: BATCH_NORM_EPSILON,
-  };
 }

@@ -1,40 +1,60 @@
-// What training hands to export: plain data, no device handles. Weights are still the latent real values; everything that
-// export needs to turn them into bits, thresholds and integer scores stands beside them.
-import type { BatchNorm } from '../numerics/batchnorm.js';
+// What training hands to export: plain data, no device handles. Weights are integers, activations staircases, and between
+// them stands one multiplication and one addition per channel: what the trainer evaluated, and what export makes integer
+// thresholds of.
+import type { Affine } from '../numerics/batchnorm.js';
 
-/** A fully connected layer with its batch normalization and activation. */
-export interface TrainedDense {
-  readonly kind: 'dense';
-  readonly name: string;
-  /** Input features I and output features O. */
-  readonly inputs: number;
-  readonly outputs: number;
-  /** Latent weights in [-1, 1], (O, I) row-major. The network that was evaluated uses their signs. */
-  readonly weights: Float32Array;
-  readonly weightQuantizer: 'sign';
-  readonly norm: BatchNorm;
-  /** `sign` after hidden layers; `none` for the last one, whose normalized sums are the scores. */
-  readonly activation: 'sign' | 'none';
+/** Integer weights v in an encoding of the model file. */
+export interface IntegerWeights {
+  /**
+   * `binary`: -1, +1. `ternary`: -1, 0, +1. `centered`: odd numbers of `bits` bits. `powerOfTwo`: 0 and +-2^i, `bits` of sign and
+   * exponent. `int8`: -127..127.
+   */
+  readonly encoding: 'binary' | 'ternary' | 'centered' | 'powerOfTwo' | 'int8';
+  readonly bits: number;
+  /** (O, I), or (O, K, K, C) of a convolution, row-major. */
+  readonly values: Int8Array;
 }
 
-/** A convolution of stride 1 with max pooling, batch normalization and sign, in this order. */
-export interface TrainedConv {
-  readonly kind: 'conv2d';
+/** A quantized activation: v = values[j] where y reaches j of the cuts, which stands for the real number scale * v. */
+export interface Staircase {
+  /** T + 1 integers, ascending. */
+  readonly values: readonly number[];
+  /** T float32 numbers, ascending; y reaches a cut where y >= it. */
+  readonly cuts: readonly number[];
+  readonly scale: number;
+}
+
+interface TrainedProduct {
   readonly name: string;
+  readonly outputs: number;
+  readonly weights: IntegerWeights;
+  /**
+   * y = float32(float32(scale * a) + shift) of the integer sums a: the folded normalization, with the scales of weights
+   * and inputs in it.
+   */
+  readonly affine: Affine;
+  /** Null for the last layer, whose y are the scores. */
+  readonly activation: Staircase | null;
+}
+
+/** A fully connected layer with its normalization and activation. */
+export interface TrainedDense extends TrainedProduct {
+  readonly kind: 'dense';
+  /** Input features I. */
+  readonly inputs: number;
+}
+
+/** A convolution of stride 1 with max pooling, normalization and activation, in this order. */
+export interface TrainedConv extends TrainedProduct {
+  readonly kind: 'conv2d';
   /** Height, width and channels of the input. */
   readonly inputShape: readonly [number, number, number];
-  readonly outputs: number;
   /** Side of the square kernel. */
   readonly kernel: number;
-  /** Pixels around the image; they count as 0, which is neither of the signs. */
+  /** Pixels around the image; they count as 0, whatever the levels are. */
   readonly padding: number;
   /** Side of the pooling windows, which do not overlap; 1 for none. */
   readonly pool: number;
-  /** Latent weights in [-1, 1], (O, K, K, C) row-major. The network that was evaluated uses their signs. */
-  readonly weights: Float32Array;
-  readonly weightQuantizer: 'sign';
-  readonly norm: BatchNorm;
-  readonly activation: 'sign';
 }
 
 export type TrainedLayer = TrainedDense | TrainedConv;

@@ -127,6 +127,11 @@ export function shiftDecay(exponent: number, period: number): (epoch: number) =>
   return stepDecay(2 ** exponent, 1 / 2, period);
 }
 
+/** From `start` to `end` along half a cosine (Loshchilov, Hutter 2017); epoch `epochs` would have `end`. */
+export function cosineDecay(start: number, end: number, epochs: number): (epoch: number) => number {
+  return (epoch) => end + ((start - end) / 2) * (1 + Math.cos((Math.PI * epoch) / epochs));
+}
+
 /** Rises linearly to `rate` over the first `epochs` epochs, then follows it. */
 export function warmUp(epochs: number, rate: (epoch: number) => number): (epoch: number) => number {
   return (epoch) => rate(epoch) * Math.min(1, (epoch + 1) / (epochs + 1));

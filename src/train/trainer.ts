@@ -1,7 +1,8 @@
 // Training a classifier from a recipe: its task for the training loop, per-epoch validation, and at the end the test set
 // answered the way the exported network will answer it. The samples are uploaded once as bytes; a step writes its sample
 // numbers and labels and runs one program.
-import { Random } from '../numerics/random.js';
+import { powerOfTwo } from '../numerics/bits.js';
+import { hash32, Random } from '../numerics/random.js';
 import { openBackend, type DeviceChoice } from './backend.js';
 import { augment, type Augmentation } from './data/augment.js';
 import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
@@ -9,12 +10,17 @@ import { Evaluator, type TestAnswers } from './evaluator.js';
 import type { Backend } from './kernels.js';
 import { gatherBytes } from './layers.js';
 import { compileStep, runEpochs, stopIfAborted, type LoopOptions, type LoopProgress, type TrainTask } from './loop.js';
-import { squaredHinge } from './losses.js';
-import { Model, type LayerSpec, type WeightInit } from './model.js';
+import { crossEntropy, squaredHinge } from './losses.js';
+import { Model, type WeightInit } from './model.js';
 import type { TrainedNetwork } from './network.js';
-import { adam, exponentialDecay, glorotStepScale } from './optimizers.js';
+import { adam, exponentialDecay, glorotStepScale, type Optimizer } from './optimizers.js';
+import { alphaRamp } from './quantizers.js';
+import type { LayerSpec } from './spec.js';
 import { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
+
+/** The learning rate of each epoch 0 .. epochs - 1, for a number of epochs. */
+export type Schedule = (epochs: number) => (epoch: number) => number;
 
 /** What to train and how. */
 export interface Recipe {
@@ -27,12 +33,17 @@ export interface Recipe {
   readonly epochs: number;
   /** Training samples, taken from the end of the training set, that are only used to report validation accuracy. */
   readonly validationSamples: number;
-  /** Adam's learning rate of the first epoch and the one that it decays towards, exponentially by epoch. */
-  readonly learningRate: { readonly start: number; readonly end: number };
+  /** The rate of the first epoch and the one that it decays towards, exponentially by epoch; or any schedule. */
+  readonly learningRate: { readonly start: number; readonly end: number } | Schedule;
+  /** Makes the optimizer of a run. Default: Adam. */
+  readonly optimizer?: () => Optimizer;
+  /** Default: squared hinge, as in BNN. */
+  readonly loss?: 'squaredHinge' | 'crossEntropy';
   /**
-   * Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1) or taken as they are.
+   * Whether steps of latent weights are multiplied by the Glorot coefficient (BNN, Algorithm 1), by the power of two that
+   * is nearest to it (BNN's Torch7 code), or taken as they are.
    */
-  readonly stepScale: 'glorot' | 'none';
+  readonly stepScale: 'glorot' | 'shift' | 'none';
   readonly init: WeightInit;
   /** Training pictures are shifted and mirrored anew each time they are seen. Default: as they are. */
   readonly augmentation?: Augmentation;
@@ -177,24 +188,19 @@ async function classification(
   const batches = batchSource(backend, { recipe, training, inputShape: model.inputShape, random });
   const labels = tensor('batch labels', [batchSize], 'u32');
   const totals = tensor('totals', [2]);
+  const key = tensor('noise key', [1], 'u32');
   const tape = new Tape();
-  const scores = model.trainingPass(
-    tape,
-    gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape)),
-  );
-  const optimizer = adam();
-  const parameters = model.parameters.map(({ tensor, fan }) => {
-    const stepScale = fan && recipe.stepScale === 'glorot' ? glorotStepScale(...fan) : 1;
-    return { tensor, rule: { stepScale, clip: fan ? 1 : null } };
+  const inputs = gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape));
+  const scores = model.trainingPass(tape, inputs, key);
+  const optimizer = (recipe.optimizer ?? adam)();
+  const parameters = model.parameters.map(({ tensor, fan, clip }) => {
+    return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip } };
   });
-  const { program, state } = await compileStep(
-    backend,
-    tape,
-    squaredHinge(tape, scores, labels, totals),
-    optimizer,
-    parameters,
-  );
-  const learningRate = exponentialDecay(recipe.learningRate.start, recipe.learningRate.end, epochs);
+  const lossOf = recipe.loss === 'crossEntropy' ? crossEntropy : squaredHinge;
+  const step = await compileStep(backend, tape, lossOf(tape, scores, labels, totals), optimizer, parameters);
+  const alpha = alphaRamp(epochs);
+  const rates = recipe.learningRate;
+  const learningRate = typeof rates === 'function' ? rates(epochs) : exponentialDecay(rates.start, rates.end, epochs);
   const order = Uint32Array.from({ length: training.count }, (_, i) => i);
   return {
     identity: { recipe: recipe.name, seed, epochs, batchSize, samples: training.count },
@@ -205,13 +211,14 @@ async function classification(
     optimizer,
     learningRate: (epoch) => learningRate(epoch - 1),
     totals,
-    state: [...model.state, ...state],
+    state: [...model.state, ...step.state],
     order,
     random,
     startEpoch: () => random.shuffle(order),
-    program: () => program,
-    writeStep(_, step) {
-      const batch = order.subarray((step - 1) * batchSize, step * batchSize);
+    program: (epoch) => (model.ramps ? backend.compile(model.withAlpha(step.calls, alpha(epoch - 1))) : step.program),
+    writeStep(_, place, count) {
+      backend.write(key, Uint32Array.of(hash32(seed) ^ count));
+      const batch = order.subarray((place - 1) * batchSize, place * batchSize);
       batches.write(batch);
       backend.write(
         labels,
@@ -221,6 +228,11 @@ async function classification(
     validate,
     firstNonFinite: () => model.firstNonFinite(backend),
   };
+}
+
+function stepScaleOf({ stepScale }: Recipe, fan: readonly [number, number]): number {
+  if (stepScale === 'none') return 1;
+  return stepScale === 'glorot' ? glorotStepScale(...fan) : powerOfTwo(glorotStepScale(...fan));
 }
 
 /** Where a step's samples come from: the whole set on the device, or where they are augmented, a batch that the host writes. */

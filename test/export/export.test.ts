@@ -4,13 +4,18 @@ import * as assert from 'uvu/assert';
 import { ExportError } from '../../src/errors.js';
 import { checkAgreement, exportNetwork, foldToScores, foldToThresholds } from '../../src/export/index.js';
 import { writeModel } from '../../src/model/write.js';
-import { foldBatchNorm } from '../../src/numerics/batchnorm.js';
 import { sign } from '../../src/numerics/bits.js';
 import { evaluate } from '../../src/reference/evaluate.js';
 import { load } from '../../src/index.node.js';
-import type { TrainedConv, TrainedDense, TrainedNetwork } from '../../src/train/network.js';
+import type { TrainedConv, TrainedDense, TrainedLayer, TrainedNetwork } from '../../src/train/network.js';
+import {
+  integerWeights,
+  staircase,
+  type ActivationQuantizer,
+  type WeightQuantizer,
+} from '../../src/train/precision.js';
 import { kernelBytes } from '../helpers/builds.js';
-import { convolve } from '../helpers/convolve.js';
+import { answer } from '../helpers/layers.js';
 import { randomInts } from '../helpers/random.js';
 
 test('foldToThresholds compares as the float formula does, at every accumulator', () => {
@@ -49,30 +54,42 @@ test('foldToScores stays within 32 bits and within half a unit per term', () => 
   assert.ok(Math.abs(bound * multipliers[1]) + Math.abs(biases[1]) >= 2 ** 29);
 });
 
-function layer(name: string, inputs: number, outputs: number, activation: 'sign' | 'none', seed: number): TrainedDense {
+/** What a layer computes with. */
+interface Kind {
+  readonly weights: WeightQuantizer;
+  readonly activation: ActivationQuantizer;
+}
+
+const BINARY: Kind = { weights: { kind: 'sign' }, activation: { kind: 'sign' } };
+
+/** A dense layer with random weights, whose normalized sums are spread about the cuts; scales of both signs. */
+function layer(name: string, inputs: number, outputs: number, kind: Kind | null, seed: number, unit = 1): TrainedDense {
   const random = randomInts(seed);
-  const draw = (count: number, low: number, high: number): Float32Array =>
-    Float32Array.from({ length: count }, () => low + ((high - low) * random(100001)) / 100000);
-  const unit = name === 'hidden1' ? 255 : 1;
-  const weights = draw(inputs * outputs, -1, 1);
+  const draw = (low: number, high: number): number => low + ((high - low) * random(100001)) / 100000;
+  const latent = Float32Array.from({ length: inputs * outputs }, () => draw(-1, 1));
   // Zeros and negative zeros are +1, also after a channel was flipped.
-  for (let i = 0; i < weights.length; i += 7) weights[i] = i % 2 ? 0 : -0;
-  return {
-    kind: 'dense',
-    name,
-    inputs,
-    outputs,
-    weights,
-    weightQuantizer: 'sign',
-    activation,
-    norm: {
-      gamma: draw(outputs, -1, 1),
-      beta: draw(outputs, -1, 1),
-      mean: draw(outputs, -5 * unit, 5 * unit),
-      variance: draw(outputs, unit * unit, 2 * inputs * unit * unit),
-      epsilon: 1e-4,
-    },
-  };
+  for (let i = 0; i < latent.length; i += 7) latent[i] = i % 2 ? 0 : -0;
+  const { weights } = integerWeights(latent, outputs, kind?.weights ?? BINARY.weights);
+  const spread =
+    unit * Math.sqrt(inputs) * Math.sqrt(weights.values.reduce((sum, v) => sum + v * v, 0) / latent.length);
+  const scale = Float32Array.from({ length: outputs }, (_, o) => ((o % 3 ? 1 : -1) * draw(0.3, 1)) / spread);
+  const shift = Float32Array.from({ length: outputs }, () => draw(-0.5, 0.7));
+  const activation = kind && staircase(kind.activation);
+  return { kind: 'dense', name, inputs, outputs, weights, affine: { scale, shift }, activation };
+}
+
+function conv(
+  name: string,
+  inputShape: readonly [number, number, number],
+  outputs: number,
+  window: { readonly kernel: number; readonly padding: number; readonly pool: number },
+  kind: Kind,
+  seed: number,
+  unit = 1,
+): TrainedConv {
+  const inputs = window.kernel ** 2 * inputShape[2];
+  const { inputs: _, ...product } = layer(name, inputs, outputs, kind, seed, unit);
+  return { ...product, kind: 'conv2d', inputShape, ...window };
 }
 
 const network: TrainedNetwork = {
@@ -80,7 +97,11 @@ const network: TrainedNetwork = {
   task: 'image-classification',
   labels: ['a', 'b', 'c'],
   inputShape: [5, 6, 1],
-  layers: [layer('hidden1', 30, 19, 'sign', 1), layer('hidden2', 19, 24, 'sign', 2), layer('last', 24, 3, 'none', 3)],
+  layers: [
+    layer('hidden1', 30, 19, BINARY, 1, 150),
+    layer('hidden2', 19, 24, BINARY, 2),
+    layer('last', 24, 3, null, 3),
+  ],
   record: {
     recipe: 'test',
     seed: 1,
@@ -95,36 +116,90 @@ const network: TrainedNetwork = {
   },
 };
 
-/** The float network, straight from its definition. */
-function evaluateFloat(bytes: Uint8Array): number[] {
-  let values = Array.from(bytes, (p) => 2 * p - 255);
-  for (const { inputs, outputs, weights, norm, activation } of network.layers as TrainedDense[]) {
-    const { scale, shift } = foldBatchNorm(norm);
-    values = Array.from({ length: outputs }, (_, o) => {
-      let sum = 0;
-      for (let i = 0; i < inputs; i++) sum += values[i] * sign(weights[o * inputs + i]);
-      const y = scale[o] * sum + shift[o];
-      return activation === 'sign' ? sign(Math.fround(scale[o] * sum) + shift[o]) : y;
+/**
+ * Runs the exported network, by reference and by kernels, on random pictures; returns the largest distance of a score from
+ * the trainer's, which is far below that of two sums.
+ */
+async function check(trained: TrainedNetwork, samples: number): Promise<void> {
+  const graph = exportNetwork(trained);
+  const { scale, name } = graph.tensors.at(-1)!;
+  const model = await load(writeModel(graph), { build: 'simd', module: kernelBytes('simd') });
+  const random = randomInts(6);
+  const size = trained.inputShape.reduce((a, b) => a * b, 1);
+  const last = trained.layers.at(-1) as TrainedDense;
+  let largest = 0;
+  const seen = new Set<string>();
+  for (let i = 0; i < samples; i++) {
+    const bytes = Uint8Array.from({ length: size }, () => random(256));
+    const scores = evaluate(graph, [bytes])[0];
+    assert.equal([...model.run(bytes)[name]], [...scores]);
+    const centred = Array.from(bytes, (p) => 2 * p - 255);
+    const features = trained.layers.slice(0, -1).reduce((x, part) => answer(part, x), centred);
+    answer(last, features).forEach((expected, n) => {
+      largest = Math.max(largest, Math.abs(scores[n] * scale - expected));
     });
+    seen.add(features.join());
   }
-  return values;
+  assert.ok(seen.size > 3, `${seen.size} different features in ${samples} samples`);
+  const step = Math.min(...last.affine.scale.map(Math.abs));
+  console.log(`  largest difference of a score: ${largest}; one more or less in a sum: ${step}`);
+  assert.ok(largest < step / 100);
 }
 
-test('exportNetwork gives the float network, with negative gamma and weights of 0', () => {
-  const graph = exportNetwork(network);
-  const scale = graph.tensors.at(-1)!.scale;
-  const random = randomInts(5);
-  let largest = 0;
-  for (let i = 0; i < 200; i++) {
-    const bytes = Uint8Array.from({ length: 30 }, () => random(256));
-    const scores = evaluate(graph, [bytes])[0];
-    evaluateFloat(bytes).forEach(
-      (expected, n) => (largest = Math.max(largest, Math.abs(scores[n] * scale - expected))),
-    );
-  }
-  console.log(`  largest difference of a score: ${largest}, scale ${scale}`);
-  assert.ok(largest <= scale * 13, `${largest}`);
-});
+test('exportNetwork gives the trained network, with negative scales and weights of 0', () => check(network, 200));
+
+for (const [name, pool, features] of [
+  ['no pool', 1, 4 * 5 * 17],
+  ['a pool that leaves pixels out', 3, 17],
+] as const) {
+  test(`exportNetwork gives convolutional nets: ${name}`, async () => {
+    const first = conv('conv1', [9, 10, 1], 12, { kernel: 5, padding: 2, pool: 2 }, BINARY, 11, 150);
+    const inner = conv('conv2', [4, 5, 12], 17, { kernel: 3, padding: 1, pool }, BINARY, 12);
+    const layers = [first, inner, layer('last', features, 3, null, 13)];
+    await check({ ...network, inputShape: [9, 10, 1], layers }, 60);
+  });
+}
+
+const WEIGHTS: readonly WeightQuantizer[] = [
+  { kind: 'sign' },
+  { kind: 'xnor' },
+  { kind: 'ternary' },
+  { kind: 'linear', bits: 4 },
+  { kind: 'log', bits: 3 },
+  { kind: 'power', bits: 2 },
+  { kind: 'power', bits: 3 },
+  { kind: 'dorefa', bits: 1 },
+  { kind: 'dorefa', bits: 3 },
+];
+const ACTIVATIONS: readonly ActivationQuantizer[] = [
+  { kind: 'approximateSign' },
+  { kind: 'unit', bits: 1 },
+  { kind: 'unit', bits: 3 },
+  { kind: 'linear', bits: 2 },
+  { kind: 'power', bits: 2 },
+  { kind: 'power', bits: 3 },
+];
+for (const weights of WEIGHTS) {
+  const label = ({ kind, ...rest }: WeightQuantizer | ActivationQuantizer) =>
+    kind + ('bits' in rest ? ` ${rest.bits}` : '');
+  test(`exportNetwork gives layers of ${label(weights)} weights behind every activation`, async () => {
+    for (const activation of ACTIVATIONS) {
+      const kind = { weights, activation };
+      const layers = [
+        conv('conv1', [6, 7, 1], 9, { kernel: 3, padding: 1, pool: 1 }, kind, 21, 150),
+        conv('conv2', [6, 7, 9], 11, { kernel: 3, padding: 1, pool: 2 }, kind, 22),
+        layer('hidden', 99, 13, kind, 23),
+        { ...layer('last', 13, 3, null, 24), ...weightsOf(weights, 13, 3) },
+      ];
+      console.log(`  ${label(activation)}:`);
+      await check({ ...network, inputShape: [6, 7, 1], layers }, 20);
+    }
+  });
+}
+
+function weightsOf(quantizer: WeightQuantizer, inputs: number, outputs: number): Pick<TrainedDense, 'weights'> {
+  return { weights: layer('', inputs, outputs, { ...BINARY, weights: quantizer }, 25).weights };
+}
 
 test('exportNetwork gives a graph that can be written, with the training record', () => {
   const graph = exportNetwork(network);
@@ -133,80 +208,30 @@ test('exportNetwork gives a graph that can be written, with the training record'
   assert.equal(graph.metadata.labels, ['a', 'b', 'c']);
 });
 
-const conv1: TrainedConv = {
-  ...layer('conv1', 25, 12, 'sign', 11),
-  kind: 'conv2d',
-  inputShape: [9, 10, 1],
-  kernel: 5,
-  padding: 2,
-  pool: 2,
-  activation: 'sign',
-};
-const conv2: TrainedConv = {
-  ...layer('conv2', 9 * 12, 17, 'sign', 12),
-  kind: 'conv2d',
-  inputShape: [4, 5, 12],
-  kernel: 3,
-  padding: 1,
-  pool: 1,
-  activation: 'sign',
-};
-const conv3: TrainedConv = { ...conv2, name: 'conv3', pool: 3 };
-const norm1 = conv1.norm;
-const wide = { ...norm1, mean: norm1.mean.map((x) => x * 150), variance: norm1.variance.map((x) => x * 40000) };
-
-for (const [name, inner, features] of [
-  ['no pool', conv2, 4 * 5 * 17],
-  ['a pool that leaves pixels out', conv3, 17],
-] as const) {
-  test(`exportNetwork gives the float convolutional net to the last score: ${name}`, async () => {
-    const last = layer('last', features, 3, 'none', 13);
-    const first = { ...conv1, norm: wide };
-    assert.ok(first.norm.gamma.some((g) => g < 0) && inner.norm.gamma.some((g) => g < 0));
-    const graph = exportNetwork({ ...network, inputShape: [9, 10, 1], layers: [first, inner, last] });
-    const { scale } = graph.tensors.at(-1)!;
-    const model = await load(writeModel(graph), { build: 'simd', module: kernelBytes('simd') });
-    const random = randomInts(6);
-    const affine = foldBatchNorm(last.norm);
-    let largest = 0;
-    const seen = new Set<number>();
-    for (let i = 0; i < 60; i++) {
-      const bytes = Uint8Array.from({ length: 90 }, () => random(256));
-      const scores = evaluate(graph, [bytes])[0];
-      assert.equal([...model.run(bytes)['last']], [...scores]);
-      const centred = Array.from(bytes, (p) => 2 * p - 255);
-      const bits = convolve(inner, convolve(first, centred));
-      for (let n = 0; n < 3; n++) {
-        const sum = bits.reduce((total, v, k) => total + v * sign(last.weights[n * features + k]), 0);
-        largest = Math.max(largest, Math.abs(scores[n] * scale - (affine.scale[n] * sum + affine.shift[n])));
-        seen.add(sum);
-      }
-    }
-    console.log(`  largest difference of a score: ${largest}, scale ${scale}; ${seen.size} different sums`);
-    // A sum is at least 1, which would move a score by far more than this.
-    assert.ok(largest <= scale * (features / 2 + 1), `${largest}`);
-  });
-}
-
 test('exportNetwork refuses what has no integer form, by layer', () => {
   const [first, second, last] = network.layers as [TrainedDense, TrainedDense, TrainedDense];
   const broken =
-    (layers: TrainedDense[]): (() => unknown) =>
+    (layers: TrainedLayer[], inputShape = network.inputShape): (() => unknown) =>
     () =>
-      exportNetwork({ ...network, layers });
-  const gamma = Float32Array.from(first.norm.gamma);
-  gamma[3] = NaN;
-  assert.throws(
-    broken([{ ...first, norm: { ...first.norm, gamma } }, second, last]),
-    /layer "hidden1" channel 3 expected a finite/,
-  );
+      exportNetwork({ ...network, inputShape, layers });
+  const scale = Float32Array.from(first.affine.scale);
+  scale[3] = NaN;
+  const affine = { ...first.affine, scale };
+  assert.throws(broken([{ ...first, affine }, second, last]), /layer "hidden1" channel 3 expected a finite/);
   assert.throws(broken([first, last]), /layer "last" expected 19 inputs, got 24/);
-  assert.throws(broken([first, second]), /layer "hidden2" expected activation none, got sign/);
-  assert.throws(broken([{ ...first, weights: new Float32Array(3) }, second, last]), /expected 570 weights, got 3/);
-  const convs = (layers: (TrainedDense | TrainedConv)[]) => () =>
-    exportNetwork({ ...network, inputShape: [9, 10, 1], layers });
-  assert.throws(convs([conv2, last]), /layer "conv2" expected inputs \[9, 10, 1\], got \[4, 5, 12\]/);
-  assert.throws(convs([conv1]), /layer "conv1" expected a dense layer at the end/);
+  assert.throws(broken([first, second]), /layer "hidden2" expected no activation, as the last layer, got one/);
+  assert.throws(
+    broken([{ ...first, activation: null }, second, last]),
+    /layer "hidden1" expected an activation, got none/,
+  );
+  const weights = { ...first.weights, values: new Int8Array(3) };
+  assert.throws(broken([{ ...first, weights }, second, last]), /expected 570 weights, got 3/);
+  const image = conv('conv2', [4, 5, 12], 17, { kernel: 3, padding: 1, pool: 1 }, BINARY, 12);
+  assert.throws(broken([image, last], [9, 10, 1]), /layer "conv2" expected inputs \[9, 10, 1\], got \[4, 5, 12\]/);
+  assert.throws(
+    broken([{ ...image, inputShape: [9, 10, 1], activation: null }], [9, 10, 1]),
+    /expected a dense layer at the end/,
+  );
 });
 
 test('checkAgreement names the first sample that differs', () => {

@@ -61,6 +61,18 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
       ['x', size],
       ['y!', size],
     ]);
+    if (!accumulate) {
+      add(
+        { kernel: 'staircase', params: { rows: 26, channels: 5, steps: 3 } },
+        [
+          ['s%5', 130],
+          ['table%4', 20],
+          ['values', 4],
+          ['y!', 130],
+        ],
+        0,
+      );
+    }
     add({ kernel: 'sumRows', params: { rows: 13, channels: 18, accumulate } }, [
       ['x', 234],
       ['sums!', 18],

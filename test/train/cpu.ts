@@ -209,6 +209,14 @@ const KERNELS: { readonly [N in KernelName]: (params: KernelParams[N], ...arrays
       y[i] = Math.fround(Math.fround(affine[c] * s[i]) + affine[channels + c]) >= 0 ? 1 : -1;
     }
   },
+  staircase({ channels, steps }, s, table, values, y) {
+    s.forEach((sum, i) => {
+      const c = i % channels;
+      let level = 0;
+      for (let t = 1; t <= steps; t++) if (table[c] * sum >= table[t * channels + c]) level++;
+      y[i] = values[level];
+    });
+  },
 
   scale({ size, factor, accumulate }, x, y) {
     for (let i = 0; i < size; i++) y[i] = (accumulate ? y[i] : 0) + factor * x[i];

@@ -364,7 +364,12 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     );
     const tape = new Tape();
     const [x, labels] = [tensor('x', [rows, 19]), tensor('labels', [rows], 'u32')];
-    const loss = squaredHinge(tape, model.trainingPass(tape, x), labels, tensor('totals', [2]));
+    const loss = squaredHinge(
+      tape,
+      model.trainingPass(tape, x, tensor('key', [1], 'u32')),
+      labels,
+      tensor('totals', [2]),
+    );
     const gradients = tape.backward(loss);
     const contents = new Map<Tensor, Float32Array | Uint32Array>([
       [x, floats(x).map(() => 2 * random.below(256) - 255)],

@@ -2,13 +2,12 @@
 import type { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TrainError } from '../../src/errors.js';
-import { foldBatchNorm } from '../../src/numerics/batchnorm.js';
-import { sign } from '../../src/numerics/bits.js';
 import { Random } from '../../src/numerics/random.js';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
 import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
-import type { TrainedConv, TrainedDense } from '../../src/train/network.js';
-import { convolve } from '../helpers/convolve.js';
+import { adaMax, cosineDecay, sgd, shiftAdaMax, shiftDecay, warmUp } from '../../src/train/optimizers.js';
+import { withPrecision, type Precision } from '../../src/train/spec.js';
+import { answer } from '../helpers/layers.js';
 import {
   train,
   type Recipe,
@@ -47,9 +46,8 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
   test('the trained network, computed from its plain data, answers every test sample as the trainer did', () => {
     const { network } = first;
     assert.equal(network.inputShape, DATA.inputShape);
-    const layers = network.layers as readonly TrainedDense[];
     assert.equal(
-      layers.map(({ inputs, outputs }) => [inputs, outputs]),
+      network.layers.map((layer) => layer.kind === 'dense' && [layer.inputs, layer.outputs]),
       [
         [25, 40],
         [40, 24],
@@ -58,51 +56,28 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     );
     assert.is(network.record.trainSamples + 60, DATA.train.count);
     assert.is(network.record.testAccuracy, first.test.accuracy);
-    for (let sample = 0; sample < DATA.test.count; sample++) {
-      let values = Array.from(DATA.test.samples.subarray(sample * 25, (sample + 1) * 25), (p) => 2 * p - 255);
-      for (const { inputs, outputs, weights, norm, activation } of layers) {
-        assert.ok(weights.every((w) => Math.abs(w) <= 1));
-        const { scale, shift } = foldBatchNorm(norm);
-        values = Array.from({ length: outputs }, (_, o) => {
-          const sum = values.reduce((total, v, i) => total + v * sign(weights[o * inputs + i]), 0);
-          const y = Math.fround(Math.fround(scale[o] * sum) + shift[o]);
-          return activation === 'sign' ? sign(y) : y;
-        });
-      }
-      assert.equal(values, [...first.test.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
-      assert.is(values.indexOf(Math.max(...values)), first.test.predictions[sample]);
-    }
+    agree(first, DATA.test.count);
   });
 
   test('train() learns with convolutions, and their plain data answers as the trainer did', async () => {
-    const { network, test: answers } = await train(CONV_RECIPE, DATA, { device: open() });
-    assert.ok(answers.accuracy > 0.8, `test accuracy ${answers.accuracy}`);
-    const [conv, ...rest] = network.layers as readonly [TrainedConv, ...TrainedDense[]];
-    assert.equal(conv.inputShape, [5, 5, 1]);
-    assert.equal(
-      rest.map(({ inputs, outputs }) => [inputs, outputs]),
-      [
-        [32, 16],
-        [16, 3],
-      ],
-    );
-    for (let sample = 0; sample < 40; sample++) {
-      const bytes = DATA.test.samples.subarray(sample * 25, (sample + 1) * 25);
-      let values = convolve(
-        conv,
-        Array.from(bytes, (p) => 2 * p - 255),
-      );
-      for (const { inputs, outputs, weights, norm, activation } of rest) {
-        const { scale, shift } = foldBatchNorm(norm);
-        values = Array.from({ length: outputs }, (_, o) => {
-          const sum = values.reduce((total, v, i) => total + v * sign(weights[o * inputs + i]), 0);
-          const y = Math.fround(Math.fround(scale[o] * sum) + shift[o]);
-          return activation === 'sign' ? sign(y) : y;
-        });
-      }
-      assert.equal(values, [...answers.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
-    }
+    const result = await train(CONV_RECIPE, DATA, { device: open() });
+    assert.ok(result.test.accuracy > 0.8, `test accuracy ${result.test.accuracy}`);
+    agree(result, 40);
   });
+
+  for (const [name, change] of Object.entries(SETTINGS)) {
+    test(`train() learns with ${name}, and evaluates the integers that it hands over`, async () => {
+      const { precision, ...rest } = change;
+      const recipe: Recipe = {
+        ...CONV_RECIPE,
+        ...rest,
+        layers: (classes) => withPrecision(CONV_RECIPE.layers(classes), precision ?? {}),
+      };
+      const result = await train(recipe, DATA, { device: open() });
+      assert.ok(result.test.accuracy > 0.6, `test accuracy ${result.test.accuracy}`);
+      agree(result, 40);
+    });
+  }
 
   test('train() continues from a checkpoint to the same bits, from within an epoch and from the end', async () => {
     const checkpoints: Checkpoint[] = [];
@@ -139,6 +114,17 @@ export async function rejects(promise: Promise<unknown>, expected: RegExp): Prom
   );
   assert.instance(error, TrainError);
   assert.match((error as TrainError).message, expected);
+}
+
+/** The plain data gives the trainer's scores, bit for bit. */
+function agree({ network, test: answers }: TrainResult, count: number): void {
+  for (let sample = 0; sample < count; sample++) {
+    const bytes = DATA.test.samples.subarray(sample * 25, (sample + 1) * 25);
+    const centred = Array.from(bytes, (p) => 2 * p - 255);
+    const scores = network.layers.reduce((x, layer) => answer(layer, x), centred);
+    assert.equal(scores, [...answers.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
+    assert.is(scores.indexOf(Math.max(...scores)), answers.predictions[sample]);
+  }
 }
 
 /** Samples of 5 x 5 bytes in three classes: noise, brighter in the first, middle or last rows. */
@@ -183,4 +169,54 @@ const CONV_RECIPE: Recipe = {
     { kind: 'dense', name: 'hidden', outputs: 16, activation: 'sign' },
     { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
   ],
+};
+
+/** What recipes may ask for, beside the defaults. */
+const SETTINGS: Record<string, Partial<Recipe> & { readonly precision?: Precision }> = {
+  'cross-entropy, SGD and a cosine': {
+    loss: 'crossEntropy',
+    optimizer: () => sgd(0.9, 1e-5),
+    learningRate: (epochs) => cosineDecay(0.02, 0, epochs),
+  },
+  'shift-based normalization and AdaMax': {
+    optimizer: () => shiftAdaMax('torch'),
+    learningRate: () => shiftDecay(-7, 2),
+    stepScale: 'shift',
+    precision: { norm: 'shift' },
+  },
+  'AdaMax after a warm-up': { optimizer: () => adaMax(), learningRate: () => warmUp(1, () => 2e-3) },
+  'stochastic signs and dropout': {
+    precision: { weights: { kind: 'stochasticSign' }, activation: { kind: 'stochasticSign' }, dropout: 0.1 },
+  },
+  'ternary AQE with a ramp': {
+    precision: {
+      weights: { kind: 'ternary', aqe: { alpha: 'ramp' } },
+      activation: { kind: 'power', bits: 2, aqe: { alpha: 'ramp', factor: 'algorithm1' } },
+    },
+  },
+  '3-bit AQE': {
+    precision: {
+      weights: { kind: 'power', bits: 3, aqe: { alpha: 0.8 } },
+      activation: { kind: 'power', bits: 3, aqe: { alpha: 0.8 } },
+    },
+  },
+  'DoReFa 1/2/6': {
+    precision: {
+      weights: { kind: 'dorefa', bits: 1 },
+      activation: { kind: 'unit', bits: 2 },
+      gradient: { quantizer: 'dorefa', bits: 6 },
+    },
+  },
+  'DoReFa 3/3 and 8-bit BHQ gradients': {
+    precision: {
+      weights: { kind: 'dorefa', bits: 3 },
+      activation: { kind: 'unit', bits: 3 },
+      gradient: { quantizer: 'bhq', bits: 8 },
+    },
+  },
+  'linear 4/3 bits': { precision: { weights: { kind: 'linear', bits: 4 }, activation: { kind: 'linear', bits: 3 } } },
+  'XNOR-Net weights and Bi-Real slopes': {
+    precision: { weights: { kind: 'xnor' }, activation: { kind: 'approximateSign' } },
+  },
+  'logarithmic weights': { precision: { weights: { kind: 'log', bits: 4 } } },
 };

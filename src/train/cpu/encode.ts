@@ -78,6 +78,7 @@ const OPCODES = [
   'tableTanhBackward',
   'tableLstmCell',
   'tableLstmCellBackward',
+  'staircase',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -143,6 +144,9 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
   batchNormBackward({ rows, channels, accumulate }, tensors, { address }) {
     const ints = [...tensors.map(address), rows, channels, ...accumulate.map(flag)];
     return [{ kernel: 'batchNormBackward', tasks: Math.ceil(channels / NORM_COLUMNS), ints }];
+  },
+  staircase({ rows, channels, steps }, tensors, { address }) {
+    return [{ kernel: 'staircase', tasks: rows, ints: [...tensors.map(address), rows, channels, steps] }];
   },
   affineSign({ rows, channels }, tensors, { address }) {
     return [{ kernel: 'affineSign', tasks: rows, ints: [...tensors.map(address), rows, channels] }];

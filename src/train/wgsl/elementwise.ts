@@ -82,6 +82,15 @@ export function affineSign({ rows, channels }: KernelParams['affineSign']): Shad
   return flatShader(bindings('s:f32', 'affine:f32', 'y!:f32'), rows * channels, body);
 }
 
+export function staircase({ rows, channels, steps }: KernelParams['staircase']): Shader {
+  const body = `let c = i % ${channels}u;
+  let a = table[c] * s[i];
+  var level = 0u;
+  for (var t = 1u; t <= ${steps}u; t++) { level += select(0u, 1u, a >= table[t * ${channels}u + c]); }
+  y[i] = values[level];`;
+  return flatShader(bindings('s:f32', 'table:f32', 'values:f32', 'y!:f32'), rows * channels, body);
+}
+
 export function gatherBytes({ rows, features }: KernelParams['gatherBytes']): Shader {
   const body = `let at = indices[i / ${features}u] * ${features}u + i % ${features}u;
   let byte = (data[at >> 2u] >> ((at & 3u) * 8u)) & 255u;

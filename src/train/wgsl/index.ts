@@ -23,6 +23,7 @@ const SHADERS: { readonly [N in KernelName]: (params: KernelParams[N], traits: G
   dropout: elementwise.dropout,
   stochasticSign: elementwise.stochasticSign,
   affineSign: elementwise.affineSign,
+  staircase: elementwise.staircase,
   squaredHinge: loss.squaredHinge,
   squaredHingeBackward: loss.squaredHingeBackward,
   crossEntropyRows: loss.crossEntropyRows,

@@ -1,0 +1,51 @@
+// The layers of a network as a recipe describes them.
+import type { GradientPrecision } from './quantizers.js';
+import type { ActivationQuantizer, WeightQuantizer } from './precision.js';
+
+interface ProductSpec {
+  readonly name: string;
+  readonly outputs: number;
+  /** Default: sign. */
+  readonly weights?: WeightQuantizer;
+  /** Quantizes the gradient of the layer's sums on its way back. Default: float32. */
+  readonly gradient?: GradientPrecision;
+  /** Batch normalization, or shift-based batch normalization of powers of two (BNN, Algorithm 3). Default: batch. */
+  readonly norm?: 'batch' | 'shift';
+  /** In training, the share of activations that are set to 0. Default 0. */
+  readonly dropout?: number;
+}
+
+/** A fully connected layer with normalization. */
+export interface DenseSpec extends ProductSpec {
+  readonly kind: 'dense';
+  /** `none` for the last layer, whose normalized sums are the scores. 'sign' stands for { kind: 'sign' }. */
+  readonly activation: 'sign' | 'none' | ActivationQuantizer;
+}
+
+/** A convolution of stride 1 with max pooling, normalization and activation. */
+export interface ConvSpec extends ProductSpec {
+  readonly kind: 'conv2d';
+  /** Side of the square kernel. */
+  readonly kernel: number;
+  /** Zeros around the image. */
+  readonly padding: number;
+  /** Side of the pooling windows; 1 for none. */
+  readonly pool: number;
+  readonly activation: 'sign' | ActivationQuantizer;
+}
+
+export type LayerSpec = DenseSpec | ConvSpec;
+
+/** How a recipe's layers are quantized, where it is not as they stand. */
+export interface Precision extends Pick<ProductSpec, 'weights' | 'gradient' | 'norm' | 'dropout'> {
+  readonly activation?: ActivationQuantizer;
+}
+
+/** Layers with their quantizers replaced; the last one keeps its scores. */
+export function withPrecision(layers: readonly LayerSpec[], { activation, ...rest }: Precision): readonly LayerSpec[] {
+  return layers.map((layer): LayerSpec => {
+    if (layer.activation !== 'none') return { ...layer, ...rest, activation: activation ?? layer.activation };
+    const { dropout: _, ...scores } = rest;
+    return { ...layer, ...scores };
+  });
+}
