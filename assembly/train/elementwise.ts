@@ -186,7 +186,13 @@ export function affineSign(r: usize, task: i32): void {
   const y = at(r, 2) + ((<usize>task * channels) << 2);
   const scale = at(r, 1);
   const shift = scale + (<usize>channels << 2);
-  for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+  const end = <usize>channels << 2;
+  let c: usize = 0;
+  for (; c + 16 <= end; c += 16) {
+    const positive = f32x4.ge(f32x4.mul(v128.load(scale + c), v128.load(s + c)), f32x4.neg(v128.load(shift + c)));
+    v128.store(y + c, v128.bitselect(f32x4.splat(1), f32x4.splat(-1), positive));
+  }
+  for (; c < end; c += 4) {
     store<f32>(y + c, select<f32>(1, -1, load<f32>(scale + c) * load<f32>(s + c) >= -load<f32>(shift + c)));
   }
 }
@@ -212,7 +218,14 @@ export function scale(r: usize, task: i32): void {
   const start = task * CHUNK;
   const end = min(start + CHUNK, int(r, 2));
   const factor = float(r, 0);
-  for (let i = <usize>start << 2; i < <usize>end << 2; i += 4) {
+  const accumulate = int(r, 3) != 0;
+  const last = <usize>end << 2;
+  let i = <usize>start << 2;
+  for (; i + 16 <= last; i += 16) {
+    const value = f32x4.mul(f32x4.splat(factor), v128.load(at(r, 0) + i));
+    v128.store(at(r, 1) + i, accumulate ? f32x4.add(v128.load(at(r, 1) + i), value) : value);
+  }
+  for (; i < last; i += 4) {
     const value = factor * load<f32>(at(r, 0) + i);
     store<f32>(at(r, 1) + i, int(r, 3) ? load<f32>(at(r, 1) + i) + value : value);
   }
