@@ -2,7 +2,7 @@
 // scored in streams side by side, as the trainer does it.
 import { argmax } from '../export/agreement.js';
 import type { Model, TensorData, TensorInfo } from '../index.node.js';
-import { negativeLogLikelihood } from '../numerics/likelihood.js';
+import { bitsOf, negativeLogLikelihood, perplexity } from '../numerics/likelihood.js';
 import {
   encodeTokens,
   END,
@@ -23,6 +23,17 @@ export interface Scored {
   readonly correct: number;
   /** Time of the runs alone. */
   readonly seconds: number;
+}
+
+/** The figures of a text, by name for JSON and in words: bits of a character, perplexity of a word. */
+export function figuresOf(losses: Float64Array, unit: TextUnit) {
+  const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+  const values = { perplexity: perplexity(loss), ...(unit === 'character' && { bitsPerCharacter: bitsOf(loss) }) };
+  const text =
+    values.bitsPerCharacter === undefined
+      ? `perplexity ${values.perplexity.toFixed(2)} per word`
+      : `${values.bitsPerCharacter.toFixed(4)} bits per character`;
+  return { values, text };
 }
 
 /** Whether a model reads one token and carries a state: its other inputs come out again behind the scores. */

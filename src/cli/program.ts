@@ -8,12 +8,15 @@ import type { EvalOptions } from './commands/eval.js';
 import type { InspectOptions } from './commands/inspect.js';
 import type { RunOptions } from './commands/run.js';
 import type { TrainCommandOptions } from './commands/train.js';
+import type { TrainLanguageOptions } from './commands/train-language.js';
 import type { DatasetName } from './datasets.js';
-import type { RecipeName } from './recipes.js';
+import { UsageError } from './failure.js';
+import type { LanguageRecipeName, RecipeName } from './recipes.js';
 import { printable } from './text.js';
 
 // By name only: the modules behind them load the trainer, which --help does not need.
 const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet'];
+const LANGUAGE_NAMES: readonly LanguageRecipeName[] = ['ptb-lstm', 'ptb-char-rnn'];
 const DATASET_NAMES: readonly DatasetName[] = ['mnist', 'fashion-mnist', 'cifar10'];
 
 const INPUT_HELP = `
@@ -32,7 +35,8 @@ Examples
 const DATA_HELP = `
 The folder holds the files of MNIST or Fashion-MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
 t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or with .gz; or of CIFAR-10's binary version: data_batch_1.bin to
-data_batch_5.bin, test_batch.bin. Evaluation reads the test set only.`;
+data_batch_5.bin, test_batch.bin; or of the Penn Treebank: ptb.train.txt, ptb.valid.txt, ptb.test.txt, plain or with .gz.
+Evaluation reads the test set only.`;
 
 const TRAIN_HELP = `${DATA_HELP}
 
@@ -41,8 +45,11 @@ The file is written when the exported
 network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind. With --run, a
 checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the same bytes.
 
-Example
-  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn --run runs/first`;
+Language recipes (ptb-lstm, ptb-char-rnn) report perplexity per word, or bits per character, on every test token.
+
+Examples
+  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn --run runs/first
+  bitlane train ptb-lstm --data ptb --out ptb-lstm.qnn --variant better`;
 
 /** The program `bitlane`. */
 export function createProgram(): Command {
@@ -73,11 +80,11 @@ export function createProgram(): Command {
 
   program
     .command('eval')
-    .description('measure the accuracy of a model on a test set')
+    .description('measure the accuracy of a model on a test set, or the perplexity of a language model')
     .argument('<model>', 'model file (.qnn)')
     .requiredOption('--data <folder>', 'folder of the data set')
     .addOption(datasetOption('the one that the model was trained on'))
-    .option('--limit <n>', 'use only the first n test samples', positive)
+    .option('--limit <n>', 'use only the first n test samples or tokens', positive)
     .addOption(buildOption())
     .option('--json', 'print one line of JSON')
     .addHelpText('after', DATA_HELP)
@@ -97,25 +104,35 @@ export function createProgram(): Command {
   program
     .command('train')
     .description('train a recipe and write the model file')
-    .addArgument(new Argument('<recipe>', 'what to train').choices(RECIPE_NAMES))
+    .addArgument(new Argument('<recipe>', 'what to train').choices([...RECIPE_NAMES, ...LANGUAGE_NAMES]))
     .requiredOption('--data <folder>', 'folder of the data set')
-    .requiredOption('--out <file>', 'model file to write')
+    .option('--out <file>', 'model file to write; required but for --float')
     .addOption(datasetOption("the recipe's"))
     .option('--epochs <n>', "passes over the training set (default: the recipe's)", positive)
     .option('--seed <n>', 'the same seed on the same device gives the same file', natural, 1)
-    .option('--limit <n>', 'use only the first n training samples', positive)
+    .option('--limit <n>', 'use only the first n training samples or tokens', positive)
     .addOption(
       new Option('--device <name>', 'where to train')
         .choices(['auto', 'gpu', 'cpu'])
         .default('auto', 'auto: a GPU if there is one, else the processor'),
     )
+    .addOption(new Option('--variant <name>', 'of a language recipe (default: paper)').choices(['paper', 'better']))
+    .option('--hidden <n>', "units of a language recipe's recurrent layer (default: the recipe's)", positive)
+    .option('--float', "a language recipe's float twin: measured, not written")
     .option('--run <folder>', 'keep metrics, curves, a report and checkpoints in a folder of this run')
     .option('--resume', 'continue the run of --run from its last checkpoint')
     .option('--json', 'print one line of JSON at the end; progress goes to stderr')
     .addHelpText('after', TRAIN_HELP)
-    .action(async (recipe: RecipeName, options: TrainCommandOptions) =>
-      (await import('./commands/train.js')).train(recipe, options),
-    );
+    .action(async (recipe: RecipeName | LanguageRecipeName, options: AnyTrainOptions) => {
+      const { out, float } = options;
+      if (out === undefined && !float) throw new UsageError('option --out expected a file to write, got none');
+      if (isLanguage(recipe)) return (await import('./commands/train-language.js')).trainLanguage(recipe, options);
+      const foreign = (['variant', 'hidden', 'float'] as const).find((name) => options[name] !== undefined);
+      if (foreign !== undefined) {
+        throw new UsageError(`option --${foreign} expected ${LANGUAGE_NAMES.join(' or ')}, got ${recipe}`);
+      }
+      return (await import('./commands/train.js')).train(recipe, { ...options, out: out! });
+    });
 
   program
     .command('demo')
@@ -127,6 +144,13 @@ export function createProgram(): Command {
     );
 
   return program;
+}
+
+/** What commander hands over, before it is known what trains. */
+type AnyTrainOptions = Omit<TrainCommandOptions, 'out'> & TrainLanguageOptions;
+
+function isLanguage(recipe: RecipeName | LanguageRecipeName): recipe is LanguageRecipeName {
+  return (LANGUAGE_NAMES as readonly string[]).includes(recipe);
 }
 
 /** commander's message, which may be two lines that end with a full stop, as one. */

@@ -1,10 +1,13 @@
 // Training progress on stderr: a bar on a terminal, plain lines elsewhere (logs, CI), one per epoch and one every 10 seconds.
 import { Presets, SingleBar } from 'cli-progress';
-import type { TrainProgress } from '../train/index.js';
+import type { LanguageProgress, TrainProgress } from '../train/index.js';
 import { count } from './text.js';
 
+/** Of a classifier or a language model. */
+type Progress = TrainProgress & LanguageProgress;
+
 export interface ProgressView {
-  update(progress: TrainProgress): void;
+  update(progress: Progress): void;
   /** Leaves the cursor on a line of its own. */
   stop(): void;
 }
@@ -19,14 +22,14 @@ export function trainingProgress(stream: NodeJS.WriteStream, batchSize: number):
 }
 
 /** The numbers that bar and lines show. */
-function describe(progress: TrainProgress, batchSize: number) {
-  const { epoch, epochs, step, steps, loss, accuracy, validationAccuracy, samplesPerSecond } = progress;
+function describe(progress: Progress, batchSize: number) {
+  const { epoch, epochs, step, steps, loss, accuracy, samplesPerSecond } = progress;
   const stepsLeft = epochs * steps - ((epoch - 1) * steps + step);
   return {
     place: `${epoch}/${epochs}`,
     loss: loss.toFixed(4),
     accuracy: percent(accuracy),
-    validation: validationAccuracy === undefined ? '' : `  validation ${percent(validationAccuracy)}`,
+    validation: validationOf(progress),
     rate: `${count(Math.round(samplesPerSecond))} samples`,
     left: clock((stepsLeft * batchSize) / samplesPerSecond),
   };
@@ -68,6 +71,11 @@ function lines(stream: NodeJS.WriteStream, batchSize: number): ProgressView {
     },
     stop: () => {},
   };
+}
+
+function validationOf({ validationAccuracy, validationLoss }: Progress): string {
+  if (validationLoss !== undefined) return `  validation perplexity ${Math.exp(validationLoss).toPrecision(5)}`;
+  return validationAccuracy === undefined ? '' : `  validation ${percent(validationAccuracy)}`;
 }
 
 function percent(share: number): string {

@@ -1,5 +1,5 @@
 // The recipes that bitlane train knows by name, each with the data set that it is made for.
-import { cifar10Convnet, mnistCnn, mnistMlp, type Recipe } from '../train/index.js';
+import { cifar10Convnet, mnistCnn, mnistMlp, ptbCharRnn, ptbLstm, type Recipe } from '../train/index.js';
 import type { DatasetName } from './datasets.js';
 
 interface Entry {
@@ -14,3 +14,8 @@ export const RECIPES = {
 } as const satisfies Record<string, Entry>;
 
 export type RecipeName = keyof typeof RECIPES;
+
+/** Recipes of language models, for the Penn Treebank. */
+export const LANGUAGE_RECIPES = { 'ptb-lstm': ptbLstm, 'ptb-char-rnn': ptbCharRnn } as const;
+
+export type LanguageRecipeName = keyof typeof LANGUAGE_RECIPES;

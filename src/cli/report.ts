@@ -1,10 +1,18 @@
 // Curves of a training run as SVG, and a report as one HTML file that needs nothing else.
-import type { TrainProgress } from '../train/index.js';
+import type { LanguageProgress, TrainProgress } from '../train/index.js';
 
 /** One line of metrics.jsonl. */
 export type Metric = Pick<
-  TrainProgress,
-  'epoch' | 'step' | 'steps' | 'loss' | 'accuracy' | 'validationAccuracy' | 'learningRate' | 'samplesPerSecond'
+  TrainProgress & LanguageProgress,
+  | 'epoch'
+  | 'step'
+  | 'steps'
+  | 'loss'
+  | 'accuracy'
+  | 'validationAccuracy'
+  | 'validationLoss'
+  | 'learningRate'
+  | 'samplesPerSecond'
 >;
 
 interface Curve {
@@ -22,7 +30,13 @@ const place = ({ epoch, step, steps }: Metric): number => epoch - 1 + step / ste
 
 export function lossCurve(metrics: readonly Metric[]): string {
   const points = metrics.map((m) => [place(m), m.loss] as const);
-  return chart('Training loss, mean of the epoch so far', [{ label: 'loss', colour: '#2563eb', points }]);
+  const validation = metrics.flatMap((m) =>
+    m.validationLoss === undefined ? [] : [[place(m), m.validationLoss] as const],
+  );
+  return chart('Training loss, mean of the epoch so far', [
+    { label: 'loss', colour: '#2563eb', points },
+    ...(validation.length > 0 ? [{ label: 'validation', colour: '#dc2626', points: validation }] : []),
+  ]);
 }
 
 export function accuracyCurve(metrics: readonly Metric[]): string {
@@ -41,10 +55,11 @@ export function reportPage(title: string, facts: Readonly<Record<string, string>
     ([name, value]) => `<tr><th>${escape(name)}</th><td>${escape(value)}</td></tr>`,
   );
   const epochs = metrics.filter(({ step, steps }) => step === steps);
+  const validation = metrics.some((m) => m.validationLoss !== undefined) ? 'validation loss' : 'validation %';
   const lines = epochs.map(
     (m) =>
       `<tr><td>${m.epoch}</td><td>${m.loss.toFixed(4)}</td><td>${(100 * m.accuracy).toFixed(2)}</td>` +
-      `<td>${m.validationAccuracy === undefined ? '' : (100 * m.validationAccuracy).toFixed(2)}</td>` +
+      `<td>${validationOf(m)}</td>` +
       `<td>${m.learningRate.toExponential(2)}</td></tr>`,
   );
   return `<!doctype html>
@@ -61,10 +76,15 @@ svg { max-width: 100%; height: auto; }
 <table>${rows.join('')}</table>
 ${lossCurve(metrics)}
 ${accuracyCurve(metrics)}
-<table><tr><th>epoch</th><th>loss</th><th>training %</th><th>validation %</th><th>learning rate</th></tr>
+<table><tr><th>epoch</th><th>loss</th><th>training %</th><th>${validation}</th><th>learning rate</th></tr>
 ${lines.join('\n')}</table>
 </html>
 `;
+}
+
+function validationOf({ validationAccuracy, validationLoss }: Metric): string {
+  if (validationLoss !== undefined) return validationLoss.toFixed(4);
+  return validationAccuracy === undefined ? '' : (100 * validationAccuracy).toFixed(2);
 }
 
 function chart(title: string, curves: readonly Curve[]): string {

@@ -3,7 +3,7 @@
 // written whole or not at all; a process that is killed loses what came after its last checkpoint.
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeCheckpoint, encodeCheckpoint, type Checkpoint, type TrainProgress } from '../train/index.js';
+import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../train/index.js';
 import { Failure, UsageError } from './failure.js';
 import { readWhole, writeWhole } from './files.js';
 import { accuracyCurve, lossCurve, reportPage, type Metric } from './report.js';
@@ -63,9 +63,16 @@ export class RunFolder {
   }
 
   /** Appends a line to the metrics. */
-  progress({ epoch, step, steps, loss, accuracy, validationAccuracy, learningRate, samplesPerSecond }: TrainProgress) {
-    const rest = { loss, accuracy, ...(validationAccuracy !== undefined && { validationAccuracy }) };
-    const metric: Metric = { epoch, step, steps, ...rest, learningRate, samplesPerSecond };
+  progress(progress: Metric & { readonly epochs: number }): void {
+    // Without the epochs, and in one order whatever came.
+    const { epoch, step, steps, loss, accuracy, validationAccuracy, validationLoss } = progress;
+    const { learningRate, samplesPerSecond } = progress;
+    const metric: Metric = {
+      ...{ epoch, step, steps, loss, accuracy },
+      ...(validationAccuracy !== undefined && { validationAccuracy }),
+      ...(validationLoss !== undefined && { validationLoss }),
+      ...{ learningRate, samplesPerSecond },
+    };
     this.#metrics.push(metric);
     const path = join(this.#folder, 'metrics.jsonl');
     this.#written = this.#written.then(() => appendFile(path, `${JSON.stringify(metric)}\n`));

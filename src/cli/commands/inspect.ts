@@ -23,7 +23,7 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
     ...(task === undefined ? [] : [['task', task] as [string, string]]),
     ...inputs.map((tensor): [string, string] => ['input', describe(tensor)]),
     ...outputs.map((tensor): [string, string] => ['output', describe(tensor)]),
-    ...(labels === undefined ? [] : [['labels', labels.join(', ')] as [string, string]]),
+    ...(labels === undefined ? [] : [['labels', listed(labels)] as [string, string]]),
     ...(preprocessing === undefined ? [] : [['pixels', preprocessing] as [string, string]]),
   ];
   printFacts(facts);
@@ -43,6 +43,14 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
   if (record.length === 0) return;
   console.log('\ntraining');
   printFacts(record.map(([key, value]) => [`  ${key}`, value]));
+}
+
+/** Labels that a line shows; a vocabulary has thousands. */
+const SHOWN_LABELS = 20;
+
+function listed(labels: readonly string[]): string {
+  if (labels.length <= SHOWN_LABELS) return labels.join(', ');
+  return `${labels.slice(0, SHOWN_LABELS).join(', ')}, ... ${count(labels.length)} in all`;
 }
 
 function describe({ name, shape, encoding, bits, scale, length }: TensorInfo): string {

@@ -1,8 +1,6 @@
 // bitlane train: data set -> trained network -> model file. The file is written last, when the exported network has answered
 // the whole test set in WebAssembly as the trainer did; whatever stops the command before leaves nothing behind, or with
 // --run a folder from which the run can be continued.
-import { constants } from 'node:os';
-import { basename } from 'node:path';
 import { checkAgreement } from '../../export/agreement.js';
 import { exportNetwork } from '../../export/export.js';
 import { load } from '../../index.node.js';
@@ -12,8 +10,9 @@ import { resolveDevice } from '../adapter.js';
 import { Classifier } from '../classifier.js';
 import { type DatasetName, DATASETS } from '../datasets.js';
 import { answerAll, BATCH } from '../evaluate.js';
-import { Interrupted, UsageError } from '../failure.js';
+import { UsageError } from '../failure.js';
 import { checkFolder, checkTarget, writeWhole } from '../files.js';
+import { commandOf, interruptible } from '../long-run.js';
 import { trainingProgress } from '../progress.js';
 import { type RecipeName, RECIPES } from '../recipes.js';
 import { RunFolder } from '../run-folder.js';
@@ -96,38 +95,4 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   } finally {
     release();
   }
-}
-
-/** The first Ctrl-C (or SIGTERM) asks to stop, the second one is the system's. `what` says what is left. */
-function interruptible(what: string) {
-  const controller = new AbortController();
-  let received: 'SIGINT' | 'SIGTERM' = 'SIGINT';
-  const stop = (name: NodeJS.Signals): void => {
-    received = name === 'SIGTERM' ? 'SIGTERM' : 'SIGINT';
-    release();
-    controller.abort();
-  };
-  const release = (): void => {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  const { signal } = controller;
-  const stopIfAborted = (cause?: unknown): void => {
-    if (!signal.aborted) return;
-    throw new Interrupted(`stopped before the end; ${what}`, constants.signals[received], { cause });
-  };
-  return { signal, stopIfAborted, release };
-}
-
-/** What the model file records: enough to make it again, without the folders of this machine. */
-function commandOf(
-  recipe: string,
-  out: string,
-  options: Readonly<Record<string, string | number | undefined>>,
-): string {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const flags = given.map(([name, value]) => `--${name} ${value}`);
-  return ['bitlane', 'train', recipe, '--data', 'DIR', '--out', basename(out), ...flags].join(' ');
 }
