@@ -6,10 +6,13 @@ import { TrainError } from '../../src/errors.js';
 import { openDevice, type TrainDevice } from '../../src/train/device.js';
 import { GpuBackend } from '../../src/train/gpu.js';
 import { conv2d, dense, reshape, sign, weightedSum } from '../../src/train/layers.js';
+import { trainLanguageModel } from '../../src/train/language/trainer.js';
 import { SIGN } from '../../src/train/maps.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { grammar } from './grammar.js';
 import { kernelTests } from './kernels.js';
+import { agrees, FOUR, recipeOf } from './languages.js';
 import { rejects, trainingTests } from './training.js';
 
 const test = suite('train/gpu');
@@ -70,6 +73,15 @@ function tests(handle: TrainDevice): void {
     };
     assert.equal(await kernelsOf(summed), ['matmul']);
   });
+
+  for (const cell of ['lstm', 'rnn'] as const) {
+    test(`a quantized ${cell} that was trained here is exported to the same losses`, async () => {
+      const device = handle.device;
+      const result = await trainLanguageModel(recipeOf(cell, FOUR), grammar(), { device, epochs: 1, limit: 1000 });
+      assert.ok(result.perplexity < 8, `perplexity ${result.perplexity} of 10 words`);
+      await agrees(cell, result, 'word');
+    });
+  }
 
   test('a kernel that does not fit its tensors surfaces as a TrainError', async () => {
     const other = await openDevice();

@@ -2,22 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LanguageScorer } from '../../src/cli/language.js';
 import { ExportError } from '../../src/errors.js';
 import { checkLosses, exportLanguageModel } from '../../src/export/index.js';
-import { load } from '../../src/index.node.js';
-import { writeModel } from '../../src/model/write.js';
 import { cellArithmetic, centeredThresholds, weightScale } from '../../src/numerics/cells.js';
 import { bitsOf, negativeLogLikelihood } from '../../src/numerics/likelihood.js';
 import { centeredQuant, weightIntegers, weightUnit } from '../../src/numerics/quantizers.js';
 import { Random } from '../../src/numerics/random.js';
-import { evaluate } from '../../src/reference/evaluate.js';
 import { CpuBackend } from '../../src/train/cpu/backend.js';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
-import { scoringOf, SCORING_STREAMS } from '../../src/train/data/text.js';
 import { ptbCharRnn, ptbLstm } from '../../src/train/index.js';
 import { LanguageModel, type LanguageSpec } from '../../src/train/language/model.js';
-import type { Quantization, TrainedLanguageModel } from '../../src/train/language/network.js';
+import type { TrainedLanguageModel } from '../../src/train/language/network.js';
 import {
   trainLanguageModel,
   type LanguageOptions,
@@ -28,27 +23,12 @@ import {
 import { crossEntropy } from '../../src/train/losses.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
-import { builds, kernelBytes } from '../helpers/builds.js';
 import { CpuReference } from './cpu.js';
 import { BEST_PERPLEXITY, FORGETFUL_PERPLEXITY, grammar } from './grammar.js';
+import { agrees, FOUR, recipeOf } from './languages.js';
 
 const test = suite('train/language');
 const wasm = readFileSync('dist/train.simd.wasm');
-
-const FOUR: Quantization = { weights: { kind: 'linear', bits: 4 }, activationBits: 4 };
-
-function recipeOf(cell: 'lstm' | 'rnn', quantization: Quantization | null, more: Partial<LanguageRecipe> = {}) {
-  const recipe: LanguageRecipe = {
-    name: `tiny-${cell}`,
-    task: 'the next word of a small grammar',
-    unit: 'word',
-    ...{ cell, embedding: 16, hidden: 32, quantization },
-    ...{ dropout: 0, batchSize: 10, steps: 12, epochs: 6 },
-    learningRate: { kind: 'exponential', start: 3e-2, end: 1e-3 },
-    ...more,
-  };
-  return recipe;
-}
 
 async function trained(recipe: LanguageRecipe, options: LanguageOptions = {}, data = grammar(recipe.unit)) {
   const device = await CpuBackend.create({ threads: 1, wasm });
@@ -100,31 +80,6 @@ test('every quantizer of weights, other bits, dropout and characters train and e
     await agrees(name, result, recipe.unit);
   }
 });
-
-/** The exported file gives the trainer's losses: on the reference, and on every build. */
-async function agrees(name: string, { network, losses }: LanguageResult, unit: LanguageRecipe['unit']): Promise<void> {
-  const graph = exportLanguageModel(network!);
-  const bytes = writeModel(graph);
-  const { test: tokens, vocabulary } = grammar(unit);
-  for (const build of builds) {
-    const model = await load(bytes, { module: kernelBytes(build), build, batch: SCORING_STREAMS });
-    const scorer = new LanguageScorer(model);
-    assert.equal(scorer.vocabulary.tokens, vocabulary.tokens);
-    assert.is(scorer.unit, unit);
-    assert.equal(scorer.score(tokens).losses, losses, `${name}, ${build}`);
-  }
-  // The reference is slow: the first tokens of the first stream.
-  const bits = network!.quantization.activationBits;
-  const start = [new Uint8Array(network!.hidden).fill(2 ** (bits - 1)), new Int16Array(network!.hidden)];
-  let state: readonly ArrayLike<number>[] = start.slice(0, graph.inputs.length - 1);
-  const { input } = scoringOf(tokens, vocabulary.numbers.get('<eos>')!);
-  const scale = graph.tensors[graph.outputs[0]].scale;
-  for (let t = 0; t < 25; t++) {
-    const [scores, ...next] = evaluate(graph, [[input(0, t)], ...state]);
-    assert.is(negativeLogLikelihood(scores, scale, tokens[t]), losses[t], `${name}, reference, token ${t}`);
-    state = next;
-  }
-}
 
 for (const cell of ['lstm', 'rnn'] as const) {
   test(`the exported ${cell} gives the trainer's losses to the bit, on the reference and every build`, () =>
