@@ -1,6 +1,14 @@
 // bitlane/train: trains binarized and quantized networks on WebGPU or the CPU and hands over plain data for export. `train`
 // takes a recipe; the tape and what is recorded on it are for training that no recipe describes.
 export { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from './checkpoint.js';
+export {
+  conntraScores,
+  trainConntra,
+  type ConntraOptions,
+  type ConntraResult,
+  type ConntraSweep,
+  type IntegerSamples,
+} from './conntra.js';
 export { augment, type Augmentation } from './data/augment.js';
 export { writeBatch, type BatchRequest, type BatchSource } from './data/batches.js';
 export { loadCifar10, loadCifar10Split, parseCifar10 } from './data/cifar10.js';
