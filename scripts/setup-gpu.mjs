@@ -5,5 +5,7 @@ import { installFolder } from './install.mjs';
 
 installFolder('.');
 installFolder('test/gpu');
+// The judge of gradients: small, and of use to the tests only.
+installFolder('test/jax');
 rmSync('node_modules/webgpu', { recursive: true, force: true });
 symlinkSync('../test/gpu/node_modules/webgpu', 'node_modules/webgpu', 'junction');
