@@ -90,6 +90,35 @@ async function checkServer(url, check) {
   const many = await Promise.all(Array.from({ length: 100 }, (_, i) => ask(digit(i % 10))));
   const wrong = many.filter(({ answer }, i) => answer.digit !== CLASSES[i % 10]).length;
   check(wrong === 0, `100 requests at once: ${wrong} wrong answers`);
+  await checkLoad(ask, check);
+}
+
+/** Bodies of a load, with the status that each has to get every time. */
+const LOAD = [
+  ...[1, 4, 7].map((i) => [200, digit(i)]),
+  [200, seven],
+  [413, Buffer.alloc(20_000)],
+  [415, Buffer.from('junk')],
+  [422, seven.subarray(0, seven.length / 2)],
+  [400, Buffer.alloc(0)],
+];
+
+/** 1,600 requests of all kinds, 64 at a time: each gets its status, and none is lost. */
+async function checkLoad(ask, check) {
+  const counts = {};
+  let sent = 0;
+  const client = async () => {
+    while (sent < 1600) {
+      const [expected, body] = LOAD[sent++ % LOAD.length];
+      const { status } = await ask(body).catch((error) => ({ status: error.cause?.code ?? error.message }));
+      const outcome = `${expected}: ${status}`;
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, client));
+  const good = { '200: 200': 800, '413: 413': 200, '415: 415': 200, '422: 422': 200, '400: 400': 200 };
+  const same = Object.entries(good).every(([outcome, count]) => counts[outcome] === count);
+  check(same, `load expected ${JSON.stringify(good)}, got ${JSON.stringify(counts)}`);
 }
 
 async function freePort() {

@@ -17,7 +17,10 @@ function npm(args, cwd) {
 
 /** Packs the package and installs the archive below `folder`. */
 export async function makeProject(folder) {
-  // What `prepack` builds stands in dist already.
+  // As `prepack` does, but for the kernels, which stand in dist already.
+  for (const script of ['build-js', 'bundle']) {
+    execFileSync(process.execPath, [`scripts/${script}.mjs`], { cwd: ROOT, stdio: 'inherit' });
+  }
   npm(['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], ROOT);
   const archive = join(
     folder,
