@@ -54,11 +54,16 @@ const REQUESTS = [
   ['a PNG that unpacks to too little', 422, png(28, 28, Buffer.alloc(100))],
 ];
 
-async function checkServer(url, check) {
-  const ask = async (body, options = {}) => {
+/** Posts a body; gives status and answer. */
+const asker =
+  (url) =>
+  async (body, options = {}) => {
     const response = await fetch(url, { method: 'POST', body, ...options });
     return { status: response.status, answer: await response.json() };
   };
+
+async function checkServer(url, check) {
+  const ask = asker(url);
   for (let i = 0; i < 10; i++) {
     const { status, answer } = await ask(digit(i));
     check(
@@ -90,7 +95,6 @@ async function checkServer(url, check) {
   const many = await Promise.all(Array.from({ length: 100 }, (_, i) => ask(digit(i % 10))));
   const wrong = many.filter(({ answer }, i) => answer.digit !== CLASSES[i % 10]).length;
   check(wrong === 0, `100 requests at once: ${wrong} wrong answers`);
-  await checkLoad(ask, check);
 }
 
 /** Bodies of a load, with the status that each has to get every time. */
@@ -104,7 +108,8 @@ const LOAD = [
 ];
 
 /** 1,600 requests of all kinds, 64 at a time: each gets its status, and none is lost. */
-async function checkLoad(ask, check) {
+async function checkLoad(url, check) {
+  const ask = asker(url);
   const counts = {};
   let sent = 0;
   const client = async () => {
@@ -172,6 +177,7 @@ async function checkWorker({ folder, examples }, check, notes) {
     async (_, child) => {
       await checkServer(url, check);
       if (process.platform === 'linux') await measureWorker(url, child, check, notes);
+      await checkLoad(url, check);
     },
     { cwd: out },
   );
@@ -179,7 +185,11 @@ async function checkWorker({ folder, examples }, check, notes) {
 
 async function checkNode({ examples }, check) {
   const port = await freePort();
-  await withServer(process.execPath, ['server.js'], `http://127.0.0.1:${port}/`, (url) => checkServer(url, check), {
+  const use = async (url) => {
+    await checkServer(url, check);
+    await checkLoad(url, check);
+  };
+  await withServer(process.execPath, ['server.js'], `http://127.0.0.1:${port}/`, use, {
     cwd: join(examples, 'node-http'),
     env: { PORT: String(port) },
   });
