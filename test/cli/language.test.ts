@@ -59,6 +59,7 @@ test('train ptb-lstm writes a file that eval scores alike on every build, and in
     metadata.training['command'],
     'bitlane train ptb-lstm --data DIR --out lstm.qnn --hidden 24 --epochs 6 --seed 1',
   );
+  assert.match(bitlane('inspect', file).stdout, /\ntokens {2}one word a run, as the number of its label/);
   assert.match(bitlane('run', file, file).stderr, /expected one input and one output, got 3 and 3/);
 });
 

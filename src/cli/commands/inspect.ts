@@ -1,6 +1,7 @@
 // bitlane inspect: what is in a model file, to the byte.
 import type { TensorInfo } from '../../index.node.js';
 import { openModel } from '../classifier.js';
+import { isLanguageModel } from '../language.js';
 import { savingsTable } from '../savings.js';
 import { count, printable, shapeText } from '../text.js';
 
@@ -24,7 +25,9 @@ export async function inspect(path: string, options: InspectOptions): Promise<vo
     ...inputs.map((tensor): [string, string] => ['input', describe(tensor)]),
     ...outputs.map((tensor): [string, string] => ['output', describe(tensor)]),
     ...(labels === undefined ? [] : [['labels', listed(labels)] as [string, string]]),
-    ...(preprocessing === undefined ? [] : [['pixels', preprocessing] as [string, string]]),
+    ...(preprocessing === undefined
+      ? []
+      : [[isLanguageModel(model) ? 'tokens' : 'pixels', preprocessing] as [string, string]]),
   ];
   printFacts(facts);
   console.log();
