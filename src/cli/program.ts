@@ -15,7 +15,7 @@ import type { LanguageRecipeName, RecipeName } from './recipes.js';
 import { printable } from './text.js';
 
 // By name only: the modules behind them load the trainer, which --help does not need.
-const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet'];
+const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet', 'cifar10-tiny'];
 const LANGUAGE_NAMES: readonly LanguageRecipeName[] = ['ptb-lstm', 'ptb-char-rnn'];
 const DATASET_NAMES: readonly DatasetName[] = ['mnist', 'fashion-mnist', 'cifar10'];
 
@@ -116,7 +116,16 @@ export function createProgram(): Command {
         .choices(['auto', 'gpu', 'cpu'])
         .default('auto', 'auto: a GPU if there is one, else the processor'),
     )
-    .addOption(new Option('--variant <name>', 'of a language recipe (default: paper)').choices(['paper', 'better']))
+    .addOption(
+      new Option('--variant <name>', "paper: the paper's settings; better: with later methods").choices([
+        'paper',
+        'better',
+      ]),
+    )
+    .option('--bits <w/a>', "bits of a classifier's weights and activations, such as 2/1 (default: 1/1)")
+    .addOption(
+      new Option('--quantizer <name>', 'whose quantizers --bits takes (default: aqe)').choices(['aqe', 'dorefa']),
+    )
     .option('--hidden <n>', "units of a language recipe's recurrent layer (default: the recipe's)", positive)
     .option('--float', "a language recipe's float twin: measured, not written")
     .option('--run <folder>', 'keep metrics, curves, a report and checkpoints in a folder of this run')
@@ -126,11 +135,14 @@ export function createProgram(): Command {
     .action(async (recipe: RecipeName | LanguageRecipeName, options: AnyTrainOptions) => {
       const { out, float } = options;
       if (out === undefined && !float) throw new UsageError('option --out expected a file to write, got none');
-      if (isLanguage(recipe)) return (await import('./commands/train-language.js')).trainLanguage(recipe, options);
-      const foreign = (['variant', 'hidden', 'float'] as const).find((name) => options[name] !== undefined);
+      const language = isLanguage(recipe);
+      const others = language ? (['bits', 'quantizer', 'dataset'] as const) : (['hidden', 'float'] as const);
+      const foreign = others.find((name) => options[name] !== undefined);
       if (foreign !== undefined) {
-        throw new UsageError(`option --${foreign} expected ${LANGUAGE_NAMES.join(' or ')}, got ${recipe}`);
+        const names = language ? RECIPE_NAMES : LANGUAGE_NAMES;
+        throw new UsageError(`option --${foreign} expected ${names.join(' or ')}, got ${recipe}`);
       }
+      if (isLanguage(recipe)) return (await import('./commands/train-language.js')).trainLanguage(recipe, options);
       return (await import('./commands/train.js')).train(recipe, { ...options, out: out! });
     });
 

@@ -1,21 +1,70 @@
-// The recipes that bitlane train knows by name, each with the data set that it is made for.
-import { cifar10Convnet, mnistCnn, mnistMlp, ptbCharRnn, ptbLstm, type Recipe } from '../train/index.js';
+// The recipes that bitlane train knows by name: the data set that each is made for, and its variants.
+import {
+  atPrecision,
+  cifar10Convnet,
+  cifar10ConvnetBetter,
+  cifar10Tiny,
+  lowBits,
+  mnistCnn,
+  mnistMlp,
+  mnistMlpPaper,
+  ptbCharRnn,
+  ptbLstm,
+  type Recipe,
+} from '../train/index.js';
 import type { DatasetName } from './datasets.js';
+import { UsageError } from './failure.js';
+
+/** `paper`: the settings of the paper that the net is from. `better`: its net with methods that came later. */
+export type Variant = 'paper' | 'better';
 
 interface Entry {
   readonly recipe: () => Recipe;
   readonly dataset: DatasetName;
+  readonly variants: Partial<Record<Variant, () => Recipe>>;
 }
 
-export const RECIPES = {
-  'mnist-mlp': { recipe: mnistMlp, dataset: 'mnist' },
-  'mnist-cnn': { recipe: mnistCnn, dataset: 'mnist' },
-  'cifar10-convnet': { recipe: cifar10Convnet, dataset: 'cifar10' },
-} as const satisfies Record<string, Entry>;
-
-export type RecipeName = keyof typeof RECIPES;
+export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
+  'mnist-mlp': { recipe: mnistMlp, dataset: 'mnist', variants: { paper: mnistMlpPaper } },
+  'mnist-cnn': { recipe: mnistCnn, dataset: 'mnist', variants: {} },
+  'cifar10-convnet': {
+    recipe: cifar10Convnet,
+    dataset: 'cifar10',
+    variants: { paper: cifar10Convnet, better: cifar10ConvnetBetter },
+  },
+  'cifar10-tiny': { recipe: cifar10Tiny, dataset: 'cifar10', variants: {} },
+};
 
 /** Recipes of language models, for the Penn Treebank. */
 export const LANGUAGE_RECIPES = { 'ptb-lstm': ptbLstm, 'ptb-char-rnn': ptbCharRnn } as const;
 
 export type LanguageRecipeName = keyof typeof LANGUAGE_RECIPES;
+
+export type RecipeName = 'mnist-mlp' | 'mnist-cnn' | 'cifar10-convnet' | 'cifar10-tiny';
+
+export interface RecipeOptions {
+  readonly variant?: Variant;
+  /** Bits of weights and activations, `2/1`. */
+  readonly bits?: string;
+  /** Whose quantizers they are. */
+  readonly quantizer?: 'aqe' | 'dorefa';
+}
+
+/** @throws UsageError if the recipe has no such variant, or the quantizer no such bits */
+export function recipeOf(name: RecipeName, { variant, bits, quantizer = 'aqe' }: RecipeOptions): Recipe {
+  const { recipe, variants } = RECIPES[name];
+  const made = variant === undefined ? recipe : variants[variant];
+  if (!made) {
+    const known = Object.keys(variants).join(' or ');
+    throw new UsageError(`option --variant of ${name} expected ${known || 'to be left out'}, got ${String(variant)}`);
+  }
+  if (bits === undefined) return made();
+  const most = quantizer === 'aqe' ? 4 : 7;
+  const [weights, activations] = (/^([1-9])\/([1-9])$/.exec(bits)?.slice(1) ?? []).map(Number);
+  if (!weights || !activations || weights > most || activations > most) {
+    throw new UsageError(
+      `option --bits expected weights/activations of 1 to ${most} bits with ${quantizer}, got ${bits}`,
+    );
+  }
+  return atPrecision(made(), lowBits(quantizer, weights, activations));
+}

@@ -43,9 +43,9 @@ export {
 export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
 export { CpuBackend, type CpuOptions } from './cpu/backend.js';
 export { openDevice, type TrainDevice } from './device.js';
-export type { WeightInit } from './model.js';
+export type { LatentState, WeightInit } from './model.js';
 export type { ActivationQuantizer, Asymptotic, WeightQuantizer } from './precision.js';
-export { withPrecision, type ConvSpec, type DenseSpec, type LayerSpec, type Precision } from './spec.js';
+export { lowBits, withPrecision, type ConvSpec, type DenseSpec, type LayerSpec, type Precision } from './spec.js';
 export type {
   IntegerWeights,
   Staircase,
@@ -55,13 +55,23 @@ export type {
   TrainedNetwork,
   TrainingRecord,
 } from './network.js';
-export { cifar10Convnet } from './recipes/cifar10-convnet.js';
+export { cifar10Convnet, cifar10ConvnetBetter } from './recipes/cifar10-convnet.js';
+export { cifar10Tiny } from './recipes/cifar10-tiny.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';
 export { ptbLstm } from './recipes/ptb-lstm.js';
-export { mnistMlp } from './recipes/mnist-mlp.js';
+export { mnistMlp, mnistMlpPaper } from './recipes/mnist-mlp.js';
 export type { TestAnswers } from './evaluator.js';
-export { train, type Recipe, type TrainOptions, type TrainProgress, type TrainResult } from './trainer.js';
+export { atPrecision, progressive, trainStages, twoStage } from './stages.js';
+export {
+  train,
+  type Recipe,
+  type Schedule,
+  type Teacher,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+} from './trainer.js';
 export {
   compileStep,
   runEpochs,

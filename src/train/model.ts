@@ -80,6 +80,9 @@ export interface Parameter {
   readonly clip: number | null;
 }
 
+/** Latent weights, normalizations and running statistics by label: a network in training, whatever its precision. */
+export type LatentState = Readonly<Record<string, Float32Array>>;
+
 /** The tensors of a network, shared by its training and evaluation tapes. */
 export class Model {
   /** Shape of a sample: [features] or [height, width, channels]. */
@@ -162,16 +165,36 @@ export class Model {
     }
   }
 
+  /** Reads what training changes, by label: what another run can start from. */
+  async readState(backend: Backend): Promise<LatentState> {
+    const state: Record<string, Float32Array> = {};
+    for (const t of this.state) state[t.label] = await backend.read(t);
+    return state;
+  }
+
+  /** Writes what readState() read, of a network with the same layers. @throws RangeError where a part is missing */
+  writeState(backend: Backend, state: LatentState): void {
+    for (const t of this.state) {
+      const values = state[t.label];
+      if (values?.length !== t.size) {
+        throw new RangeError(`"${t.label}" expected ${t.size} values to start from, got ${values?.length ?? 'none'}`);
+      }
+      backend.write(t, values);
+    }
+  }
+
   /**
-   * Records the training pass on x (B, I); returns the scores (B, classes). Noise is drawn by `key` (1) u32, which is
-   * written anew for every step.
+   * Records the training pass on x (B, I); returns the scores (B, classes), and the activations that they are made of.
+   * Noise is drawn by `key` (1) u32, which is written anew for every step. A teacher's parameters are not `trained`.
    */
-  trainingPass(tape: Tape, x: Tensor, key: Tensor): Tensor {
-    for (const { tensor: parameter } of this.parameters) tape.watch(parameter);
+  trainingPass(tape: Tape, x: Tensor, key: Tensor, trained = true): { scores: Tensor; features: Tensor } {
+    if (trained) for (const { tensor: parameter } of this.parameters) tape.watch(parameter);
     const samples = x.size / product(this.inputShape);
     let activations = x;
+    let features = x;
     this.#layers.forEach((layer, i) => {
       const { spec, norm } = layer;
+      features = activations;
       // Four places of a layer draw noise; the gradient's two are 2^31 apart.
       const noise = (place: number) => ({ key, stream: 4 * i + place });
       const weights = quantizeWeights(tape, layer.weights, layer.quantizer, noise(0), `${spec.name} quantized`);
@@ -183,7 +206,7 @@ export class Model {
       activations = activate(tape, activations, layer.activation, noise(2), `${spec.name} activations`);
       if (spec.dropout) activations = dropout(tape, activations, spec.dropout, noise(3), `${spec.name} kept`);
     });
-    return activations;
+    return { scores: activations, features };
   }
 
   /** Whether steps depend on the epoch: see withAlpha(). */

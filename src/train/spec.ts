@@ -49,3 +49,17 @@ export function withPrecision(layers: readonly LayerSpec[], { activation, ...res
     return { ...layer, ...scores };
   });
 }
+
+/**
+ * Low precision by numbers of bits. `aqe`: -1, +1 for 1 bit, ternary for 2, zero and powers of two for 3 and 4, mixed in by an
+ * alpha that rises to 1 (Chen et al. 2020). `dorefa`: tanh weights and activations in [0, 1], 1 to 7 bits (Zhou et al. 2016).
+ */
+export function lowBits(family: 'aqe' | 'dorefa', weights: number, activations: number): Precision {
+  if (family === 'dorefa') {
+    return { weights: { kind: 'dorefa', bits: weights }, activation: { kind: 'unit', bits: activations } };
+  }
+  const aqe = { alpha: 'ramp' } as const;
+  const quantizer = (bits: number) =>
+    bits === 1 ? ({ kind: 'sign', aqe } as const) : ({ kind: 'power', bits, aqe } as const);
+  return { weights: quantizer(weights), activation: quantizer(activations) };
+}

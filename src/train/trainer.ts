@@ -8,10 +8,10 @@ import { augment, type Augmentation } from './data/augment.js';
 import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
 import { Evaluator, type TestAnswers } from './evaluator.js';
 import type { Backend } from './kernels.js';
-import { gatherBytes } from './layers.js';
+import { gatherBytes, weightedSum } from './layers.js';
 import { compileStep, runEpochs, stopIfAborted, type LoopOptions, type LoopProgress, type TrainTask } from './loop.js';
-import { crossEntropy, squaredHinge } from './losses.js';
-import { Model, type WeightInit } from './model.js';
+import { crossEntropy, distillation, squaredDistance, squaredHinge } from './losses.js';
+import { Model, type LatentState, type WeightInit } from './model.js';
 import type { TrainedNetwork } from './network.js';
 import { adam, exponentialDecay, glorotStepScale, type Optimizer } from './optimizers.js';
 import { alphaRamp } from './quantizers.js';
@@ -65,11 +65,34 @@ export interface TrainOptions extends Omit<LoopOptions, 'onProgress'> {
   /** Use only the first `limit` training samples. */
   readonly limit?: number;
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** What the run starts from, of a network with the same layers and any precision. Default: random weights. */
+  readonly initial?: LatentState;
+  /** Guides the run; see Teacher. */
+  readonly teacher?: Teacher;
   /** The command that a reader of the model file would repeat; recorded as it is. */
   readonly command?: string;
 }
 
+/**
+ * A trained network that another one is trained to follow (Zhuang et al. 2018): the loss grows by `scores` times the
+ * distillation loss at `temperature`, and by `features` times half the mean squared distance of the activations before the
+ * last layer. Zhuang's teacher learns too; this one has learned.
+ */
+export interface Teacher {
+  /** Layers of the same shapes as the recipe's, with the precision of `state`. */
+  readonly layers: readonly LayerSpec[];
+  readonly state: LatentState;
+  /** Default 1. */
+  readonly scores?: number;
+  /** Default 0.1. */
+  readonly features?: number;
+  /** Default 2. */
+  readonly temperature?: number;
+}
+
 export interface TrainResult {
+  /** What another run can start from, or be taught by. */
+  readonly state: LatentState;
   readonly network: TrainedNetwork;
   readonly test: TestAnswers;
   /** Validation accuracy after each epoch; empty if the recipe holds no samples back. */
@@ -97,8 +120,9 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
     const model = new Model(data.inputShape, recipe.layers(data.classes.length));
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
+    if (options.initial) model.writeState(backend, options.initial);
     const evaluator = await Evaluator.create(backend, model, features);
-    const run = { recipe, training, epochs, random, seed };
+    const run = { recipe, training, epochs, random, seed, teacher: options.teacher };
     const task = await classification(backend, model, run, async () => {
       if (!validation) return undefined;
       return (await evaluator.evaluate(validation, options.signal)).accuracy;
@@ -128,7 +152,7 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
         command: options.command ?? '',
       },
     };
-    return { network, test, validationAccuracies };
+    return { network, test, validationAccuracies, state: await model.readState(backend) };
   } finally {
     close();
   }
@@ -171,6 +195,7 @@ interface Run {
   readonly epochs: number;
   readonly random: Random;
   readonly seed: number;
+  readonly teacher: Teacher | undefined;
 }
 
 function classified({ validation, ...rest }: LoopProgress): TrainProgress {
@@ -181,7 +206,7 @@ function classified({ validation, ...rest }: LoopProgress): TrainProgress {
 async function classification(
   backend: Backend,
   model: Model,
-  { recipe, training, epochs, random, seed }: Run,
+  { recipe, training, epochs, random, seed, teacher }: Run,
   validate: () => Promise<number | undefined>,
 ): Promise<TrainTask> {
   const { batchSize } = recipe;
@@ -191,13 +216,16 @@ async function classification(
   const key = tensor('noise key', [1], 'u32');
   const tape = new Tape();
   const inputs = gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape));
-  const scores = model.trainingPass(tape, inputs, key);
+  const passed = model.trainingPass(tape, inputs, key);
   const optimizer = (recipe.optimizer ?? adam)();
   const parameters = model.parameters.map(({ tensor, fan, clip }) => {
     return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip } };
   });
   const lossOf = recipe.loss === 'crossEntropy' ? crossEntropy : squaredHinge;
-  const step = await compileStep(backend, tape, lossOf(tape, scores, labels, totals), optimizer, parameters);
+  const parts: (readonly [Tensor, number])[] = [[lossOf(tape, passed.scores, labels, totals), 1]];
+  if (teacher) parts.push(...guidance(backend, tape, { inputs, key, passed, teacher, inputShape: model.inputShape }));
+  const loss = parts.length === 1 ? parts[0][0] : weightedSum(tape, parts, 'guided loss');
+  const step = await compileStep(backend, tape, loss, optimizer, parameters);
   const alpha = alphaRamp(epochs);
   const rates = recipe.learningRate;
   const learningRate = typeof rates === 'function' ? rates(epochs) : exponentialDecay(rates.start, rates.end, epochs);
@@ -229,6 +257,34 @@ async function classification(
     firstNonFinite: () => model.firstNonFinite(backend),
   };
 }
+
+/** What a teacher adds to the loss, with its weights. */
+function guidance(
+  backend: Backend,
+  tape: Tape,
+  given: {
+    readonly inputs: Tensor;
+    readonly key: Tensor;
+    readonly passed: { readonly scores: Tensor; readonly features: Tensor };
+    readonly teacher: Teacher;
+    readonly inputShape: readonly number[];
+  },
+): (readonly [Tensor, number])[] {
+  const { passed, teacher } = given;
+  const named = teacher.layers.map((layer) => ({ ...layer, name: `${TEACHER}${layer.name}` }));
+  const model = new Model(given.inputShape, named);
+  const state = Object.entries(teacher.state).map(([label, values]) => [`${TEACHER}${label}`, values] as const);
+  model.writeState(backend, Object.fromEntries(state));
+  const taught = model.trainingPass(tape, given.inputs, given.key, false);
+  const { scores = 1, features = 0.1, temperature = 2 } = teacher;
+  return [
+    [distillation(tape, passed.scores, taught.scores, temperature), scores],
+    [squaredDistance(tape, passed.features, taught.features, 'distance of features'), features],
+  ];
+}
+
+/** Keeps the labels of a teacher's tensors apart. */
+const TEACHER = 'teacher ';
 
 function stepScaleOf({ stepScale }: Recipe, fan: readonly [number, number]): number {
   if (stepScale === 'none') return 1;

@@ -141,6 +141,40 @@ test('train mnist-cnn writes a convolutional net whose record eval reads the dat
   assert.is(metadata.labels[9], 'Ankle boot');
 });
 
+test('train --bits writes a net of more bits, and refuses those that there are not', () => {
+  const file = join(folder, 'bits.qnn');
+  const args = [
+    'train',
+    'mnist-cnn',
+    '--data',
+    data,
+    '--out',
+    file,
+    '--device',
+    'cpu',
+    '--epochs',
+    '1',
+    '--limit',
+    '100',
+  ];
+  const { code, stderr } = bitlane(...args, '--bits', '3/2');
+  assert.is(code, 0, stderr);
+  const { layers, metadata } = JSON.parse(bitlane('inspect', file, '--json').stdout) as {
+    layers: { name: string; weightBits: number }[];
+    metadata: { training: Record<string, string> };
+  };
+  assert.is(layers.find(({ name }) => name === 'conv2')?.weightBits, 3);
+  assert.match(metadata.training['command'], /--limit 100 --bits 3\/2$/);
+  const refused = (...more: string[]): string => {
+    const result = bitlane(...args, ...more);
+    assert.is(result.code, 2);
+    return result.stderr;
+  };
+  assert.match(refused('--bits', '5/1'), /--bits expected weights\/activations of 1 to 4 bits with aqe, got 5\/1/);
+  assert.match(refused('--bits', '8/8', '--quantizer', 'dorefa'), /1 to 7 bits with dorefa, got 8\/8/);
+  assert.match(refused('--variant', 'paper'), /--variant of mnist-cnn expected to be left out, got paper/);
+});
+
 test('train and eval read CIFAR-10 by its own names', () => {
   const cifar = join(folder, 'cifar10');
   const records = (count: number): Uint8Array =>

@@ -366,7 +366,7 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     const [x, labels] = [tensor('x', [rows, 19]), tensor('labels', [rows], 'u32')];
     const loss = squaredHinge(
       tape,
-      model.trainingPass(tape, x, tensor('key', [1], 'u32')),
+      model.trainingPass(tape, x, tensor('key', [1], 'u32')).scores,
       labels,
       tensor('totals', [2]),
     );

@@ -1,7 +1,7 @@
 // What train() refuses before it looks for a device.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cifar10Convnet, mnistCnn, mnistMlp, train, type Dataset } from '../../src/train/index.js';
+import { cifar10Convnet, cifar10Tiny, mnistCnn, mnistMlp, train, type Dataset } from '../../src/train/index.js';
 import { Model } from '../../src/train/model.js';
 
 const test = suite('train/trainer');
@@ -45,6 +45,17 @@ test('mnistMlp() is 512-512-classes unless told otherwise', () => {
       .map(({ activation }) => activation),
     ['sign', 'sign', 'none'],
   );
+});
+
+test('cifar10Tiny() and mnistCnn() keep their files small', () => {
+  for (const [recipe, shape, most] of [
+    [cifar10Tiny(), [32, 32, 3], 190_000],
+    [mnistCnn(), [28, 28, 1], 55_000],
+  ] as const) {
+    const weights = new Model(shape, recipe.layers(10)).parameters.filter(({ fan }) => fan !== null);
+    const bytes = weights.reduce((sum, { tensor }) => sum + tensor.size / 8, 0);
+    assert.ok(bytes <= most, `${recipe.name}: ${bytes} bytes`);
+  }
 });
 
 test("cifar10Convnet() has the paper's 14,022,016 weights", () => {

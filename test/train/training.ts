@@ -6,7 +6,8 @@ import { Random } from '../../src/numerics/random.js';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
 import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
 import { adaMax, cosineDecay, sgd, shiftAdaMax, shiftDecay, warmUp } from '../../src/train/optimizers.js';
-import { withPrecision, type Precision } from '../../src/train/spec.js';
+import { lowBits, withPrecision, type Precision } from '../../src/train/spec.js';
+import { progressive, trainStages, twoStage } from '../../src/train/stages.js';
 import { answer } from '../helpers/layers.js';
 import {
   train,
@@ -78,6 +79,42 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
       agree(result, 40);
     });
   }
+
+  test('trainStages() goes on from the stage before, to fewer bits', async () => {
+    const stages = progressive({ ...CONV_RECIPE, epochs: 2 }, [lowBits('dorefa', 5, 5), lowBits('aqe', 2, 1)]);
+    const seen: TrainProgress[] = [];
+    const results = await trainStages(stages, DATA, { device: open(), onProgress: (p) => seen.push(p) });
+    const [, conv] = results.map(({ network }) => network.layers[0]);
+    assert.is(conv.weights.encoding, 'ternary');
+    assert.equal(conv.activation?.values, [-1, 1]);
+    agree(results[1], 40);
+    const alone = await train(stages[1], DATA, { device: open(), epochs: 1 });
+    const after = seen.filter(({ epoch, step, steps }) => epoch === 1 && step === steps)[1];
+    console.log(
+      `  validation after one epoch: ${after.validationAccuracy} in stages, ${alone.validationAccuracies[0]} alone`,
+    );
+    const [fine] = twoStage(CONV_RECIPE, { kind: 'sign' }, { kind: 'sign' });
+    assert.equal(fine.layers(3)[0].activation, { kind: 'unit', bits: 7 });
+    const wrong = train(RECIPE, DATA, { device: open(), initial: results[0].state });
+    const error: unknown = await wrong.catch((reason: unknown) => reason);
+    assert.match((error as Error).message, /"hidden1 weights" expected 1000 values to start from, got none/);
+  });
+
+  test('train() follows a teacher', async () => {
+    const layers = withPrecision(CONV_RECIPE.layers(3), lowBits('dorefa', 5, 5));
+    const teacher = await train({ ...CONV_RECIPE, layers: () => layers }, DATA, { device: open() });
+    const losses: number[] = [];
+    const guided = await train(CONV_RECIPE, DATA, {
+      device: open(),
+      initial: teacher.state,
+      teacher: { layers, state: teacher.state, scores: 1, features: 0.1 },
+      onProgress: ({ loss }) => losses.push(loss),
+    });
+    assert.ok(guided.test.accuracy > 0.8, `test accuracy ${guided.test.accuracy}`);
+    agree(guided, 40);
+    const plain = await train(CONV_RECIPE, DATA, { device: open(), initial: teacher.state });
+    assert.not.equal(guided.network.layers, plain.network.layers);
+  });
 
   test('train() continues from a checkpoint to the same bits, from within an epoch and from the end', async () => {
     const checkpoints: Checkpoint[] = [];

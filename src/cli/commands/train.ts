@@ -14,11 +14,11 @@ import { UsageError } from '../failure.js';
 import { checkFolder, checkTarget, writeWhole } from '../files.js';
 import { commandOf, interruptible } from '../long-run.js';
 import { trainingProgress } from '../progress.js';
-import { type RecipeName, RECIPES } from '../recipes.js';
+import { type RecipeName, recipeOf, type RecipeOptions, RECIPES } from '../recipes.js';
 import { RunFolder } from '../run-folder.js';
 import { count, duration } from '../text.js';
 
-export interface TrainCommandOptions {
+export interface TrainCommandOptions extends RecipeOptions {
   readonly data: string;
   readonly out: string;
   readonly epochs?: number;
@@ -34,7 +34,7 @@ export interface TrainCommandOptions {
 
 export async function train(recipeName: RecipeName, options: TrainCommandOptions): Promise<void> {
   const { out, seed, limit } = options;
-  const recipe = RECIPES[recipeName].recipe();
+  const recipe = recipeOf(recipeName, options);
   const dataset = options.dataset ?? RECIPES[recipeName].dataset;
   const epochs = options.epochs ?? recipe.epochs;
   if (limit !== undefined && limit < recipe.batchSize) {
@@ -54,14 +54,25 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
     const data = await DATASETS[dataset].load(options.data);
     const device = resolveDevice(options.device);
     stopIfAborted();
-    const config = { recipe: recipeName, dataset, device, epochs, seed, limit: limit ?? null, data: options.data };
+    const { variant, bits, quantizer } = options;
+    const asked = { variant: variant ?? null, bits: bits ?? null, quantizer: quantizer ?? null };
+    const config = {
+      recipe: recipeName,
+      ...asked,
+      dataset,
+      device,
+      epochs,
+      seed,
+      limit: limit ?? null,
+      data: options.data,
+    };
     const run = options.run === undefined ? null : await RunFolder.open(options.run, config, options.resume === true);
     const result = await trainNetwork(recipe, data, {
       epochs,
       seed,
       device,
       signal,
-      command: commandOf(recipeName, out, { epochs, seed, limit, dataset: options.dataset }),
+      command: commandOf(recipeName, out, { epochs, seed, limit, dataset: options.dataset, variant, bits, quantizer }),
       onProgress: (state) => {
         progress.update(state);
         run?.progress(state);
