@@ -5,32 +5,34 @@
 //                 registers; a step along k is two loads of the panel, four broadcast loads, eight multiplies and eight
 //                 adds. More rows would spill: x64 has 16 registers.
 //
-// Every sum runs along k in order, so that results depend neither on threads nor on tiles.
+// Every sum runs along k in order, so that results depend neither on threads nor on tiles. Rows of the stored matrices are
+// `stride` values apart, so that both steps also take a slice of a longer k.
 import { at, int } from './record';
 
 const ROWS: i32 = 4;
 const COLUMNS: i32 = 8;
 
-// b, panels, k, n, transposeB
+// b, panels, k, n, transposeB, stride of b
 export function packColumns(r: usize, task: i32): void {
   const b = at(r, 0);
   const k = int(r, 2);
   const n = int(r, 3);
   const column = task * COLUMNS;
   const width = min(COLUMNS, n - column);
+  const stride = <usize>int(r, 5) << 2;
   let to = at(r, 1) + ((<usize>task * k) << 5);
   if (!int(r, 4) && width == COLUMNS) {
     let from = b + (<usize>column << 2);
     for (let i = 0; i < k; i++) {
       v128.store(to, v128.load(from));
       v128.store(to, v128.load(from, 16), 16);
-      from += <usize>n << 2;
+      from += stride;
       to += 32;
     }
     return;
   }
-  const alongK: usize = int(r, 4) ? 4 : <usize>n << 2;
-  const alongN: usize = int(r, 4) ? <usize>k << 2 : 4;
+  const alongK: usize = int(r, 4) ? 4 : stride;
+  const alongN: usize = int(r, 4) ? stride : 4;
   for (let i = 0; i < k; i++) {
     let from = b + <usize>i * alongK + <usize>column * alongN;
     for (let j = 0; j < COLUMNS; j++) {
@@ -41,7 +43,7 @@ export function packColumns(r: usize, task: i32): void {
   }
 }
 
-// a, panels, c, m, n, k, transposeA, accumulate
+// a, panels, c, m, n, k, transposeA, accumulate, stride of a
 export function matmul(r: usize, task: i32, scratch: usize): void {
   const c = at(r, 2);
   const m = int(r, 3);
@@ -94,11 +96,11 @@ export function matmul(r: usize, task: i32, scratch: usize): void {
 /** Rows row .. row + height - 1 of op(a) to [k][4], zeros for missing rows. */
 function packRows(r: usize, row: i32, height: i32, scratch: usize): void {
   const a = at(r, 0);
-  const m = int(r, 3);
   const k = int(r, 5);
   const transpose = int(r, 6) != 0;
-  const alongK: usize = transpose ? <usize>m << 2 : 4;
-  const alongM: usize = transpose ? 4 : <usize>k << 2;
+  const stride = <usize>int(r, 8) << 2;
+  const alongK: usize = transpose ? stride : 4;
+  const alongM: usize = transpose ? 4 : stride;
   for (let j = 0; j < ROWS; j++) {
     let to = scratch + (<usize>j << 2);
     if (j < height) {

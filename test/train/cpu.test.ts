@@ -7,6 +7,7 @@ import { CpuBackend } from '../../src/train/cpu/backend.js';
 import type { Call } from '../../src/train/kernels.js';
 import { SIGN } from '../../src/train/maps.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { CpuReference } from './cpu.js';
 import { kernelTests } from './kernels.js';
 import { trainingTests } from './training.js';
 
@@ -65,24 +66,33 @@ test('products with signs are exact for integers and close for others, whatever 
   }
 });
 
-test('products along a whole batch of pixels are cut into slices and stay exact for integers', async () => {
-  const random = new Random(9);
-  const [m, n, k] = [5, 9, 70_001];
-  const [a, b, c] = [tensor('a', [k, m]), tensor('b', [k, n]), tensor('c', [m, n])];
-  const [left, right] = [a, b].map((t) => Float32Array.from({ length: t.size }, () => random.below(9) - 4)) as [
-    Float32Array,
-    Float32Array,
-  ];
-  const params = { m, n, k, transposeA: true, transposeB: false, accumulate: false };
-  two.write(a, left);
-  two.write(b, right);
-  (await two.compile([{ kernel: 'matmul', params, tensors: [a, b, c] }])).run();
-  const expected = new Float32Array(m * n);
-  for (let l = 0; l < k; l++) {
-    for (let i = 0; i < m * n; i++) expected[i] += left[l * m + Math.floor(i / n)] * right[l * n + (i % n)];
-  }
-  assert.equal(await two.read(c), expected);
-});
+for (const [transposeA, transposeB] of [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const) {
+  test(`products of any k are cut into slices: a ${transposeA ? 'transposed' : 'as is'}, b ${transposeB ? 'transposed' : 'as is'}`, async () => {
+    for (const k of [65_535, 65_537, 140_001]) {
+      const random = new Random(k);
+      const [m, n] = [5, 9];
+      const [a, b, c] = [tensor('a', [m, k]), tensor('b', [k, n]), tensor('c', [m, n])];
+      const judge = new CpuReference();
+      // Integers, whose sums stay below 2^24: exact in any order.
+      const integers = (t: Tensor) => Float32Array.from({ length: t.size }, () => random.below(9) - 4);
+      for (const t of [a, b, c]) {
+        const values = integers(t);
+        two.write(t, values);
+        judge.write(t, values);
+      }
+      const params = { m, n, k, transposeA, transposeB, accumulate: k % 3 === 0 };
+      const calls: Call[] = [{ kernel: 'matmul', params, tensors: [a, b, c] }];
+      (await two.compile(calls)).run();
+      (await judge.compile(calls)).run();
+      assert.equal(await two.read(c), await judge.read(c), `k ${k}`);
+    }
+  });
+}
 
 test('a backend of no threads is refused', async () => {
   const error: unknown = await CpuBackend.create({ threads: 0, wasm }).catch((reason: unknown) => reason);

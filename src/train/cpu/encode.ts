@@ -101,7 +101,9 @@ const CHUNK = 8192;
 const NORM_COLUMNS = 16;
 const MATMUL_ROWS = 4;
 const MATMUL_COLUMNS = 8;
+/** k of a slice that stays in the caches, and the longest whose rows fit a thread's scratch memory. */
 const MATMUL_DEPTH = 2048;
+const MATMUL_MOST_DEPTH = 65_536;
 /** signs.ts: rows of a task, k of a block, bytes of a block's tables, of a sum's rows. */
 const SIGN_ROWS = 16;
 const SIGN_BLOCK = 40;
@@ -327,17 +329,19 @@ function matmul(
 ): CpuRecord[] {
   const [a, b, c] = tensors.map(address) as [number, number, number];
   const panels = Math.ceil(n / MATMUL_COLUMNS);
-  // Weight gradients of convolutions have a k of all pixels of a batch: slices of it, one added to the other, stay in the
-  // caches. Both operands are stored by k there, so that a slice is a matrix of its own.
-  const depth = transposeA && !transposeB ? Math.min(k, MATMUL_DEPTH) : k;
+  // Weight gradients of convolutions have a k of all pixels of a batch, by which both operands are stored: short slices of
+  // it, one added to the other, stay in the caches.
+  const depth = Math.min(k, transposeA && !transposeB ? MATMUL_DEPTH : MATMUL_MOST_DEPTH);
+  const [strideA, strideB] = [transposeA ? m : k, transposeB ? k : n];
   const packed = workspace(panels * MATMUL_COLUMNS * depth * 4);
   return Array.from({ length: Math.ceil(k / depth) }, (_, slice): CpuRecord[] => {
     const first = slice * depth;
     const part = Math.min(depth, k - first);
-    const [left, right] = [a + first * m * 4, b + first * n * 4];
-    const ints = [left, packed, c, m, n, part, flag(transposeA), flag(accumulate || slice > 0)];
+    const left = a + first * (transposeA ? strideA : 1) * 4;
+    const right = b + first * (transposeB ? 1 : strideB) * 4;
+    const ints = [left, packed, c, m, n, part, flag(transposeA), flag(accumulate || slice > 0), strideA];
     return [
-      { kernel: 'packColumns', tasks: panels, ints: [right, packed, part, n, flag(transposeB)] },
+      { kernel: 'packColumns', tasks: panels, ints: [right, packed, part, n, flag(transposeB), strideB] },
       { kernel: 'matmul', tasks: Math.ceil(m / MATMUL_ROWS), ints, scratch: MATMUL_ROWS * part * 4 },
     ];
   }).flat();
