@@ -32,8 +32,8 @@ export const DATASETS = {
 
 export type DatasetName = keyof typeof DATASETS;
 
-/** The data set that a model's record names; MNIST where it names none of ours. */
-export function datasetOf(training: Readonly<Record<string, string>> | undefined): DatasetName {
+/** The data set that a model's record names, if it is one of ours. */
+export function datasetOf(training: Readonly<Record<string, string>> | undefined): DatasetName | undefined {
   const names = Object.keys(DATASETS) as DatasetName[];
-  return names.find((name) => DATASETS[name].name === training?.['dataset']) ?? 'mnist';
+  return names.find((name) => DATASETS[name].name === training?.['dataset']);
 }

@@ -29,10 +29,14 @@ export function interruptible(what: string) {
 /** What the model file records: enough to make it again, without the folders of this machine. */
 export function commandOf(
   recipe: string,
-  out: string,
+  { data, out }: { readonly data?: string | undefined; readonly out?: string | undefined },
   options: Readonly<Record<string, string | number | undefined>>,
 ): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const flags = given.map(([name, value]) => `--${name} ${value}`);
-  return ['bitlane', 'train', recipe, '--data', 'DIR', '--out', basename(out), ...flags].join(' ');
+  const paths = [
+    ...(data === undefined ? [] : ['--data DIR']),
+    ...(out === undefined ? [] : [`--out ${basename(out)}`]),
+  ];
+  return ['bitlane', 'train', recipe, ...paths, ...flags].join(' ');
 }

@@ -33,22 +33,24 @@ Examples
   bitlane run models/mnist-mlp.qnn models/digits/mnist-test-10.idx3-ubyte --json`;
 
 const DATA_HELP = `
-The folder holds the files of MNIST or Fashion-MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
-t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or with .gz; or of CIFAR-10's binary version: data_batch_1.bin to
-data_batch_5.bin, test_batch.bin; or of the Penn Treebank: ptb.train.txt, ptb.valid.txt, ptb.test.txt, plain or with .gz.
+Without --data, the data set is fetched from where it is published, checked by SHA-256, and kept in the folder
+$BITLANE_CACHE (default: bitlane in the user's cache). A folder of your own holds the files of MNIST or Fashion-MNIST:
+train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, plain or with .gz; or
+of CIFAR-10's binary version: data_batch_1.bin to data_batch_5.bin, test_batch.bin; or of the Penn Treebank:
+ptb.train.txt, ptb.valid.txt, ptb.test.txt, plain or with .gz.
 Evaluation reads the test set only.`;
 
 const TRAIN_HELP = `${DATA_HELP}
 
 Training runs on the processor, or on WebGPU where a GPU is found: in Node, install the package "webgpu" beside bitlane.
-The file is written when the exported
-network has answered every test sample as the trainer did; Ctrl-C before that leaves nothing behind. With --run, a
-checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the same bytes.
+The file is written when the exported network has answered every test sample as the trainer did; Ctrl-C before that
+leaves nothing behind. With --run, a checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the
+same bytes.
 
 Language recipes (ptb-lstm, ptb-char-rnn) report perplexity per word, or bits per character, on every test token.
 
 Examples
-  bitlane train mnist-mlp --data mnist --out mnist-mlp.qnn --run runs/first
+  bitlane train mnist-mlp --out mnist-mlp.qnn --run runs/first
   bitlane train ptb-lstm --data ptb --out ptb-lstm.qnn --variant better`;
 
 /** The program `bitlane`. */
@@ -82,7 +84,7 @@ export function createProgram(): Command {
     .command('eval')
     .description('measure the accuracy of a model on a test set, or the perplexity of a language model')
     .argument('<model>', 'model file (.qnn)')
-    .requiredOption('--data <folder>', 'folder of the data set')
+    .option('--data <folder>', 'folder of the data set (default: fetched once, kept in a cache)')
     .addOption(datasetOption('the one that the model was trained on'))
     .option('--limit <n>', 'use only the first n test samples or tokens', positive)
     .addOption(buildOption())
@@ -105,7 +107,7 @@ export function createProgram(): Command {
     .command('train')
     .description('train a recipe and write the model file')
     .addArgument(new Argument('<recipe>', 'what to train').choices([...RECIPE_NAMES, ...LANGUAGE_NAMES]))
-    .requiredOption('--data <folder>', 'folder of the data set')
+    .option('--data <folder>', 'folder of the data set (default: fetched once, kept in a cache)')
     .option('--out <file>', 'model file to write; required but for --float')
     .addOption(datasetOption("the recipe's"))
     .option('--epochs <n>', "passes over the training set (default: the recipe's)", positive)

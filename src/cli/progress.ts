@@ -1,7 +1,20 @@
-// Training progress on stderr: a bar on a terminal, plain lines elsewhere (logs, CI), one per epoch and one every 10 seconds.
+// Progress on stderr. Of training: a bar on a terminal, plain lines elsewhere (logs, CI), one per epoch and one every 10
+// seconds. Of data sets that are fetched: lines.
 import { Presets, SingleBar } from 'cli-progress';
-import type { LanguageProgress, TrainProgress } from '../train/index.js';
+import type { DataFolderOptions, LanguageProgress, TrainProgress } from '../train/index.js';
 import { count } from './text.js';
+
+/** Of files that are fetched: a line when one starts to come, and one every 10 seconds. */
+export function fetchLines(stream: NodeJS.WriteStream): NonNullable<DataFolderOptions['onProgress']> {
+  let [current, last] = ['', 0];
+  return ({ file, received, total }) => {
+    const now = performance.now();
+    if (file === current && now - last < LINE_INTERVAL) return;
+    const size = total === null ? '' : ` of ${count(total)}`;
+    stream.write(`fetching ${file}: ${count(received)}${size} bytes\n`);
+    [current, last] = [file, now];
+  };
+}
 
 /** Of a classifier or a language model. */
 type Progress = TrainProgress & LanguageProgress;

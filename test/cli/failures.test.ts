@@ -40,7 +40,7 @@ test('a command line that cannot be meant exits with 2', () => {
   fails(2, /unknown command 'rnu' \(Did you mean run\?\)/, 'rnu');
   fails(2, /missing required argument 'model'/, 'run');
   fails(2, /missing required argument 'inputs'/, 'run', model);
-  fails(2, /required option '--data <folder>' not specified/, 'eval', model);
+  fails(2, /does not say what it was trained on: expected --dataset or --data, got neither/, 'eval', model);
   fails(2, /unknown option '--jsn'/, 'inspect', model, '--jsn');
   fails(2, /too many arguments/, 'inspect', model, model);
   fails(2, /--limit <n>.*'0' is invalid.*from 1/, 'eval', model, '--data', data, '--limit', '0');

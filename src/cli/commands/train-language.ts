@@ -8,8 +8,9 @@ import { writeModel } from '../../model/write.js';
 import { type DeviceChoice, loadPennTreebank, trainLanguageModel } from '../../train/index.js';
 import { SCORING_STREAMS } from '../../train/data/text.js';
 import { resolveDevice } from '../adapter.js';
+import { dataOf } from '../data.js';
 import { UsageError } from '../failure.js';
-import { checkFolder, checkTarget, writeWhole } from '../files.js';
+import { checkTarget, writeWhole } from '../files.js';
 import { figuresOf, LanguageScorer } from '../language.js';
 import { commandOf, interruptible } from '../long-run.js';
 import { trainingProgress } from '../progress.js';
@@ -18,7 +19,8 @@ import { RunFolder } from '../run-folder.js';
 import { count, duration } from '../text.js';
 
 export interface TrainLanguageOptions {
-  readonly data: string;
+  /** Default: the cache, filled on first use. */
+  readonly data?: string;
   /** Not with `float`. */
   readonly out?: string;
   readonly epochs?: number;
@@ -52,7 +54,6 @@ export async function trainLanguage(name: LanguageRecipeName, options: TrainLang
   if (options.resume && options.run === undefined) {
     throw new UsageError('option --resume expected --run and the folder of the run to continue, got none');
   }
-  await checkFolder(options.data, 'data folder');
   if (out !== undefined) await checkTarget(out);
   const { signal, stopIfAborted, release } = interruptible(
     options.run === undefined ? 'no file was written' : `the run can be continued: --run ${options.run} --resume`,
@@ -60,12 +61,12 @@ export async function trainLanguage(name: LanguageRecipeName, options: TrainLang
   const progress = trainingProgress(process.stderr, recipe.batchSize * recipe.steps);
   const start = performance.now();
   try {
-    const data = await loadPennTreebank(options.data, recipe.unit);
+    const data = await loadPennTreebank(await dataOf(options.data, 'ptb', signal), recipe.unit);
     const device = resolveDevice(options.device);
     stopIfAborted();
     const config = {
       ...{ recipe: recipe.name, hidden: recipe.hidden, device, epochs, seed },
-      ...{ limit: limit ?? null, data: options.data },
+      ...{ limit: limit ?? null, data: options.data ?? null },
     };
     const run = options.run === undefined ? null : await RunFolder.open(options.run, config, options.resume === true);
     const { network, losses, record } = await trainLanguageModel(recipe, data, {
@@ -73,7 +74,7 @@ export async function trainLanguage(name: LanguageRecipeName, options: TrainLang
       seed,
       device,
       signal,
-      command: commandOf(name, out ?? '', { variant, hidden, epochs, seed, limit }),
+      command: commandOf(name, options, { variant, hidden, epochs, seed, limit }),
       onProgress: (state) => {
         progress.update(state);
         run?.progress(state);

@@ -8,10 +8,11 @@ import { writeModel } from '../../model/write.js';
 import { type DeviceChoice, train as trainNetwork } from '../../train/index.js';
 import { resolveDevice } from '../adapter.js';
 import { Classifier } from '../classifier.js';
+import { dataOf } from '../data.js';
 import { type DatasetName, DATASETS } from '../datasets.js';
 import { answerAll, BATCH } from '../evaluate.js';
 import { UsageError } from '../failure.js';
-import { checkFolder, checkTarget, writeWhole } from '../files.js';
+import { checkTarget, writeWhole } from '../files.js';
 import { commandOf, interruptible } from '../long-run.js';
 import { trainingProgress } from '../progress.js';
 import { type RecipeName, recipeOf, type RecipeOptions, RECIPES } from '../recipes.js';
@@ -19,7 +20,8 @@ import { RunFolder } from '../run-folder.js';
 import { count, duration } from '../text.js';
 
 export interface TrainCommandOptions extends RecipeOptions {
-  readonly data: string;
+  /** Default: the cache, filled on first use. */
+  readonly data?: string;
   readonly out: string;
   readonly epochs?: number;
   readonly seed: number;
@@ -43,7 +45,6 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   if (options.resume && options.run === undefined) {
     throw new UsageError('option --resume expected --run and the folder of the run to continue, got none');
   }
-  await checkFolder(options.data, 'data folder');
   await checkTarget(out);
   const { signal, stopIfAborted, release } = interruptible(
     options.run === undefined ? 'no file was written' : `the run can be continued: --run ${options.run} --resume`,
@@ -51,7 +52,7 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
   const progress = trainingProgress(process.stderr, recipe.batchSize);
   const start = performance.now();
   try {
-    const data = await DATASETS[dataset].load(options.data);
+    const data = await DATASETS[dataset].load(await dataOf(options.data, dataset, signal));
     const device = resolveDevice(options.device);
     stopIfAborted();
     const { variant, bits, quantizer } = options;
@@ -64,7 +65,7 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
       epochs,
       seed,
       limit: limit ?? null,
-      data: options.data,
+      data: options.data ?? null,
     };
     const run = options.run === undefined ? null : await RunFolder.open(options.run, config, options.resume === true);
     const result = await trainNetwork(recipe, data, {
@@ -72,7 +73,15 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
       seed,
       device,
       signal,
-      command: commandOf(recipeName, out, { epochs, seed, limit, dataset: options.dataset, variant, bits, quantizer }),
+      command: commandOf(recipeName, options, {
+        epochs,
+        seed,
+        limit,
+        dataset: options.dataset,
+        variant,
+        bits,
+        quantizer,
+      }),
       onProgress: (state) => {
         progress.update(state);
         run?.progress(state);

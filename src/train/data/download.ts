@@ -21,7 +21,8 @@ export interface DataFolderOptions {
 
 /**
  * The folder with the files of a data set, for its loader.
- * @throws DataError naming what could not be fetched from where, or arrived with another digest
+ * @throws DataError naming what could not be fetched from where, or arrived with another digest; or the cache that there
+ * cannot be
  * @example
  * const data = await loadMnist(await dataFolder('mnist'));
  */
@@ -30,7 +31,13 @@ export async function dataFolder(dataset: DatasetName | DataSource, options: Dat
   const { mkdir } = await import('node:fs/promises');
   const source = typeof dataset === 'string' ? DATA_SOURCES[dataset] : dataset;
   const folder = `${options.cache ?? (await defaultCache())}/${source.name}`;
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new DataError(
+      `cache "${folder}" expected to be a folder that can be made, got ${String(cause.code)}; ` +
+        `pass a folder that has ${source.name} as \`data\``,
+      { cause },
+    );
+  });
   for (const file of source.files) {
     if (!(await isThere(folder, file))) await fetchFile(folder, source.name, file, options);
   }
