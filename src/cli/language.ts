@@ -1,7 +1,8 @@
 // A language model as the commands use it: one token and a state in, scores of the next token and the state out. Texts are
-// scored in streams side by side, as the trainer does it.
+// scored in streams side by side, as the trainer does it, and drawn token by token.
 import { argmax } from '../export/agreement.js';
 import type { Model, TensorData, TensorInfo } from '../index.node.js';
+import type { Random } from '../numerics/random.js';
 import { bitsOf, negativeLogLikelihood, perplexity } from '../numerics/likelihood.js';
 import {
   encodeTokens,
@@ -72,9 +73,6 @@ export class LanguageScorer {
         `model "${model.name}" expected ${scores.length} labels, one per token, got ${tokens.length}: its vocabulary is missing`,
       );
     }
-    if (model.batch < SCORING_STREAMS) {
-      throw new RangeError(`"model" expected a batch of at least ${SCORING_STREAMS}, got ${model.batch}`);
-    }
     this.model = model;
     this.unit = model.metadata.training?.['unit'] === 'character' ? 'character' : 'word';
     this.vocabulary = { tokens, numbers: new Map(tokens.map((name, i) => [name, i])) };
@@ -88,23 +86,26 @@ export class LanguageScorer {
     return encodeTokens(tokenize(text, this.unit), this.vocabulary);
   }
 
-  /** Scores every token of a text, each from all that came before it in its stream. */
+  /**
+   * Scores every token of a text, each from all that came before it in its stream.
+   * @throws RangeError if the model was loaded for a batch of less than SCORING_STREAMS
+   */
   score(tokens: Uint32Array): Scored {
+    if (this.model.batch < SCORING_STREAMS) {
+      throw new RangeError(`"model" expected a batch of at least ${SCORING_STREAMS}, got ${this.model.batch}`);
+    }
     const { length, place, input } = scoringOf(tokens, this.vocabulary.numbers.get(END) ?? 0);
     const count = this.#scores.length;
     const read = new Int32Array(SCORING_STREAMS);
-    const data: Record<string, TensorData> = { [this.#token.name]: read };
-    for (const [state] of this.#states) data[state.name] = startOf(state);
+    const data = this.#start(read);
     const losses = new Float64Array(tokens.length);
     let correct = 0;
     let milliseconds = 0;
     for (let t = 0; t < length; t++) {
       for (let s = 0; s < SCORING_STREAMS; s++) read[s] = input(s, t);
       const start = performance.now();
-      const results = this.model.run(data);
+      const scores = this.#step(data);
       milliseconds += performance.now() - start;
-      for (const [before, after] of this.#states) data[before.name] = results[after.name]!;
-      const scores = results[this.#scores.name];
       for (let s = 0; s < SCORING_STREAMS; s++) {
         const at = place(s, t);
         if (at === null) continue;
@@ -114,10 +115,54 @@ export class LanguageScorer {
     }
     return { losses, correct, seconds: milliseconds / 1000 };
   }
+
+  /**
+   * Reads the beginning of a text and draws `length` tokens that go on from it, each by softmax(scores / temperature).
+   *
+   * @param temperature 0 for the token with the highest score
+   */
+  draw(beginning: Uint32Array, length: number, temperature: number, random: Random): Uint32Array {
+    const read = Int32Array.of(this.vocabulary.numbers.get(END) ?? 0);
+    const data = this.#start(read);
+    let scores = this.#step(data);
+    for (const token of beginning) {
+      read[0] = token;
+      scores = this.#step(data);
+    }
+    return Uint32Array.from({ length }, (_, i) => {
+      if (i > 0) scores = this.#step(data);
+      read[0] = drawn(scores, this.#scores, temperature, random);
+      return read[0];
+    });
+  }
+
+  /** The inputs of the first run: tokens of as many streams as `read` is long, which stays the caller's to write. */
+  #start(read: Int32Array): Record<string, TensorData> {
+    const states = this.#states.map(([state]) => [state.name, startOf(state, read.length)] as const);
+    return { ...Object.fromEntries(states), [this.#token.name]: read };
+  }
+
+  /** Runs on `data`, puts the next state there, and returns the scores. */
+  #step(data: Record<string, TensorData>): TensorData {
+    const results = this.model.run(data);
+    for (const [before, after] of this.#states) data[before.name] = results[after.name]!;
+    return results[this.#scores.name];
+  }
 }
 
-/** The state before a text, of all streams: what stands for 0, and of centered numbers, which have none, the one above. */
-function startOf(state: TensorInfo): TensorData {
-  const data = arrayOver(new ArrayBuffer(sampleBytes(state) * SCORING_STREAMS), state);
+/** A token by softmax(scores / temperature), in double precision: its sums run in the order of the tokens. */
+function drawn(scores: TensorData, { scale, length }: TensorInfo, temperature: number, random: Random): number {
+  const likeliest = argmax(scores, 0, length);
+  if (temperature === 0) return likeliest;
+  const weights = Array.from({ length }, (_, i) => Math.exp((scale * (scores[i] - scores[likeliest])) / temperature));
+  let left = random.uniform() * weights.reduce((sum, weight) => sum + weight, 0);
+  const token = weights.findIndex((weight) => (left -= weight) < 0);
+  // Rounding may leave something behind the last one.
+  return token < 0 ? likeliest : token;
+}
+
+/** The state before a text: what stands for 0, and of centered numbers, which have none, the one above. */
+function startOf(state: TensorInfo, streams: number): TensorData {
+  const data = arrayOver(new ArrayBuffer(sampleBytes(state) * streams), state);
   return state.encoding === 'centered' ? data.fill(2 ** (state.bits - 1)) : data;
 }

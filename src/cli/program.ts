@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { BUILDS } from '../wasm/builds.js';
 import type { DemoOptions } from './commands/demo.js';
 import type { EvalOptions } from './commands/eval.js';
+import type { GenerateOptions } from './commands/generate.js';
 import type { InspectOptions } from './commands/inspect.js';
 import type { RunOptions } from './commands/run.js';
 import type { TrainCommandOptions } from './commands/train.js';
@@ -17,6 +18,8 @@ import { printable } from './text.js';
 // By name only: the modules behind them load the trainer, which --help does not need.
 const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet', 'cifar10-tiny'];
 const LANGUAGE_NAMES: readonly LanguageRecipeName[] = ['ptb-lstm', 'ptb-char-rnn'];
+/** Options of run that belong to --prompt. */
+const DRAW_OPTIONS = ['length', 'seed', 'temperature'] as const;
 const DATASET_NAMES: readonly DatasetName[] = ['mnist', 'fashion-mnist', 'cifar10'];
 
 const INPUT_HELP = `
@@ -30,7 +33,8 @@ background (0): invert dark-on-bright scans before.
 
 Examples
   bitlane run models/mnist-mlp.qnn models/digits/digit-7.png
-  bitlane run models/mnist-mlp.qnn models/digits/mnist-test-10.idx3-ubyte --json`;
+  bitlane run models/mnist-mlp.qnn models/digits/mnist-test-10.idx3-ubyte --json
+  bitlane run ptb-lstm.qnn --prompt "the company said" --length 30 --seed 7`;
 
 const DATA_HELP = `
 Without --data, the data set is fetched from where it is published, checked by SHA-256, and kept in the folder
@@ -69,16 +73,33 @@ export function createProgram(): Command {
 
   program
     .command('run')
-    .description('classify inputs and print the answer, the scores and the time of each')
+    .description('classify inputs and print the answer, the scores and the time of each, or go on with a text')
     .argument('<model>', 'model file (.qnn)')
-    .argument('<inputs...>', 'idx, PNG or raw files')
+    .argument('[inputs...]', 'idx, PNG or raw files')
+    .option('--prompt <text>', 'what a language model goes on from, in place of inputs; may be empty')
+    .option('--length <n>', 'words or characters to draw (default: 100)', positive)
+    .option('--seed <n>', 'the same seed draws the same text (default: 1)', natural)
+    .option('--temperature <t>', '0 takes the likeliest, 1 draws by probability (default: 1)', temperature)
     .option('--limit <n>', 'use at most n samples of each idx file', positive)
     .addOption(buildOption())
     .option('--json', 'print one line of JSON per sample')
     .addHelpText('after', INPUT_HELP)
-    .action(async (model: string, inputs: string[], options: RunOptions) =>
-      (await import('./commands/run.js')).run(model, inputs, options),
-    );
+    .action(async (model: string, inputs: string[], options: RunOptions & Partial<GenerateOptions>) => {
+      const { prompt, build, json } = options;
+      const foreign = (prompt === undefined ? DRAW_OPTIONS : (['limit'] as const)).find((name) => name in options);
+      if (foreign !== undefined) {
+        throw new UsageError(`option --${foreign} expected ${prompt === undefined ? '--prompt' : 'inputs'}, got none`);
+      }
+      if (prompt === undefined) {
+        if (inputs.length === 0)
+          throw new UsageError('run expected inputs, or --prompt for a language model, got neither');
+        return (await import('./commands/run.js')).run(model, inputs, options);
+      }
+      if (inputs.length > 0) throw new UsageError(`run expected inputs or --prompt, got both`);
+      const { length = 100, seed = 1, temperature = 1 } = options;
+      const settings = { prompt, length, seed, temperature, build, ...(json && { json }) };
+      return (await import('./commands/generate.js')).generate(model, settings);
+    });
 
   program
     .command('eval')
@@ -193,6 +214,12 @@ function integer(text: string, least: number, most: number): number {
 
 const positive = (text: string): number => integer(text, 1, 2 ** 31 - 1);
 const natural = (text: string): number => integer(text, 0, 2 ** 32 - 1);
+
+function temperature(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && value <= 100) return value;
+  throw new InvalidArgumentError('Expected a number from 0 to 100.');
+}
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');

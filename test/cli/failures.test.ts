@@ -39,7 +39,12 @@ function withVersion(version: number): Uint8Array {
 test('a command line that cannot be meant exits with 2', () => {
   fails(2, /unknown command 'rnu' \(Did you mean run\?\)/, 'rnu');
   fails(2, /missing required argument 'model'/, 'run');
-  fails(2, /missing required argument 'inputs'/, 'run', model);
+  fails(2, /expected inputs, or --prompt for a language model, got neither/, 'run', model);
+  fails(2, /expected inputs or --prompt, got both/, 'run', model, IDX, '--prompt', 'a');
+  fails(2, /--length expected --prompt, got none/, 'run', model, IDX, '--length', '5');
+  fails(2, /--limit expected inputs, got none/, 'run', model, '--prompt', 'a', '--limit', '5');
+  fails(2, /--temperature <t>.*'-1' is invalid.*from 0 to 100/, 'run', model, '--prompt', 'a', '--temperature', '-1');
+  fails(1, /expected to be a language model for --prompt, got another/, 'run', model, '--prompt', 'a');
   fails(2, /does not say what it was trained on: expected --dataset or --data, got neither/, 'eval', model);
   fails(2, /unknown option '--jsn'/, 'inspect', model, '--jsn');
   fails(2, /too many arguments/, 'inspect', model, model);

@@ -1,7 +1,9 @@
 // bitlane run: one line per sample. All inputs are read before the first line is printed, so that a wrong one does not leave
 // half an answer.
 import { type BuildChoice, Classifier, openModel } from '../classifier.js';
+import { UsageError } from '../failure.js';
 import { readSamples, type Sample } from '../inputs.js';
+import { isLanguageModel } from '../language.js';
 import { aligned, duration, printable } from '../text.js';
 
 export interface RunOptions {
@@ -14,7 +16,11 @@ export interface RunOptions {
 const SHOWN = 10;
 
 export async function run(modelPath: string, inputs: readonly string[], options: RunOptions): Promise<void> {
-  const classifier = new Classifier(await openModel(modelPath, options));
+  const model = await openModel(modelPath, options);
+  if (isLanguageModel(model)) {
+    throw new UsageError(`model "${model.name}" is a language model: expected --prompt TEXT, got inputs`);
+  }
+  const classifier = new Classifier(model);
   const samples: Sample[] = [];
   for (const path of inputs) samples.push(...(await readSamples(path, classifier.input, options.limit)));
   classifier.warmUp();
