@@ -1,11 +1,10 @@
-// Bytes of an untrusted model file to plain values. The FlatBuffers runtime for TypeScript has no verifier; it reads outside
-// as 0 and can hand out views of neighbouring memory. So every offset, vtable, vector and string is followed here, and is
-// found to lie inside the file and to be aligned, before what it leads to is read. What the values mean is checked
+// Bytes of an untrusted model file to plain values. The FlatBuffers runtime for TypeScript has no verifier, so that it only
+// writes models here. Every offset, vtable, vector and string is followed, and is found to lie inside the file and to be
+// aligned, before what it leads to is read. What the values mean is checked
 // afterwards, in validate.ts.
 //
 // The walk follows the schema (layout.ts), which is not recursive, and every table and vector visited costs budget: a file
 // cannot make it run longer than a few steps per byte, even where tables or vectors are shared.
-import { ByteBuffer } from 'flatbuffers';
 import { ModelFormatError } from '../errors.js';
 import { type Field, MEMBERS, SCALAR_BYTES, TABLES } from './layout.js';
 
@@ -36,7 +35,7 @@ export function refuse(path: string, expected: string, got: string | number, off
 export function decode(bytes: Uint8Array, most: number): Table {
   checkHead(bytes);
   const total = bytes.length;
-  const buffer = new ByteBuffer(bytes);
+  const view = viewOf(bytes);
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   // A table that is really there takes at least 4 bytes of its own; so does every offset in a vector.
   let budget = total;
@@ -54,7 +53,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
 
   /** What the offset at `from` leads to: a table, or the length of a vector. */
   function target(path: string, from: number): number {
-    return inside(path, from + buffer.readUint32(from), 4, 4, from);
+    return inside(path, from + view.getUint32(from, true), 4, 4, from);
   }
 
   function spend(path: string, at: number, cost: number): void {
@@ -66,9 +65,9 @@ export function decode(bytes: Uint8Array, most: number): Table {
     const at = target(path, from);
     spend(path, at, 4);
     const place = `${path}.vtable`;
-    const vtable = inside(place, at - buffer.readInt32(at), 4, 2, at);
-    const vtableBytes = buffer.readUint16(vtable);
-    const tableBytes = buffer.readUint16(vtable + 2);
+    const vtable = inside(place, at - view.getInt32(at, true), 4, 2, at);
+    const vtableBytes = view.getUint16(vtable, true);
+    const tableBytes = view.getUint16(vtable + 2, true);
     if (vtableBytes < 4 || vtableBytes % 2 !== 0) {
       refuse(place, 'an even size of at least 4 bytes', vtableBytes, vtable);
     }
@@ -81,7 +80,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
     const locate = (field: string, size: number): number => {
       const entry = slot;
       slot += 2;
-      const offset = entry < vtable + vtableBytes ? buffer.readUint16(entry) : 0;
+      const offset = entry < vtable + vtableBytes ? view.getUint16(entry, true) : 0;
       if (offset === 0) return 0;
       if (offset < 4 || offset + size > tableBytes) {
         refuse(field, `an offset inside its table of ${tableBytes} bytes`, offset, entry);
@@ -101,7 +100,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
     if (field.kind === 'scalar') {
       const { type, names, only } = field;
       const at = locate(path, SCALAR_BYTES[type]);
-      const value = at === 0 ? field.default : buffer[`read${type}`](at);
+      const value = at === 0 ? field.default : view[`get${type}`](at, true);
       if (only !== undefined && value !== only) refuse(path, `${only}`, `${value}: made by another bitlane`, at);
       if (names === undefined || value === undefined) return value;
       return names[value] ?? refuse(path, `0 to ${names.length - 1}`, value, at);
@@ -121,7 +120,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
       case 'tables':
         return list(path, at, (place, entry) => table(field.table, place, entry), field.required ? most : Infinity);
       case 'vector': {
-        if (field.bytes > 1) return list(path, at, (_, entry) => buffer.readUint32(entry));
+        if (field.bytes > 1) return list(path, at, (_, entry) => view.getUint32(entry, true));
         const [first, count] = vector(path, at, 1, field.align);
         return new Uint8Array(bytes.buffer, bytes.byteOffset + first, count);
       }
@@ -146,7 +145,7 @@ export function decode(bytes: Uint8Array, most: number): Table {
   /** First element and number of elements of `size` bytes, with `tail` bytes behind them. */
   function vector(path: string, from: number, size: number, align: number, tail = 0): readonly [number, number] {
     const at = target(path, from);
-    const count = buffer.readUint32(at);
+    const count = view.getUint32(at, true);
     // 2^32 * 16 is far below 2^53: the product is exact.
     inside(path, at, 4 + count * size + tail, 4, from);
     // Elements are read, or walked by validate(): tables that share one long vector would multiply that.
@@ -183,7 +182,7 @@ function checkHead(bytes: Uint8Array): void {
   if (!isModel(bytes)) refuse('file', `the identifier "${FILE_IDENTIFIER}" of a .qnn model`, describeStart(bytes), 4);
   const field = fileBytesField(bytes);
   if (field === 0) refuse('model.fileBytes', 'the size of the file', 'none');
-  const expected = new ByteBuffer(bytes).readUint32(field);
+  const expected = viewOf(bytes).getUint32(field, true);
   if (expected !== length) {
     const got = `${length}${length < expected ? ': it is truncated' : ''}`;
     refuse('file', `${expected} bytes, as its header says`, got, field);
@@ -200,11 +199,18 @@ const FILE_BYTES_SLOT = 1;
 
 /** Address of the size that the file says it has; 0 where the way to it leads outside. */
 export function fileBytesField(bytes: Uint8Array): number {
-  const buffer = new ByteBuffer(bytes);
-  const root = buffer.readUint32(0);
-  // Outside, flatbuffers reads 0.
-  const offset = buffer.__offset(root, 4 + 2 * FILE_BYTES_SLOT);
-  return offset > 0 && root + offset + 4 <= bytes.length ? root + offset : 0;
+  const view = viewOf(bytes);
+  const last = bytes.length - 4;
+  const slot = 4 + 2 * FILE_BYTES_SLOT;
+  const root = view.getUint32(0, true);
+  const vtable = root <= last ? root - view.getInt32(root, true) : -1;
+  if (vtable < 0 || vtable + slot > last + 2 || view.getUint16(vtable, true) <= slot) return 0;
+  const offset = view.getUint16(vtable + slot, true);
+  return offset > 0 && root + offset <= last ? root + offset : 0;
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
 
 /** First bytes of files that are no models. */

@@ -13,7 +13,7 @@ import type {
   Transform,
 } from './graph.js';
 
-/** How the bytes of a scalar are read: the ending of the name of flatbuffers' method. */
+/** How the bytes of a scalar are read: the ending of the name of DataView's method. */
 export type ScalarType = 'Uint8' | 'Int8' | 'Uint16' | 'Uint32' | 'Int32' | 'Float32';
 
 /** The version of the format that is read and written. */

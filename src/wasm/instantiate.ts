@@ -1,7 +1,5 @@
-// From whatever a host hands over to running kernels. The only file that uses @assemblyscript/loader, of which it takes
-// demangle(), the exports by name: the loader's instantiate() brings strings and arrays along, which kernels over raw
-// pointers do not have, and takes a Module of another realm for bytes.
-import { demangle } from '@assemblyscript/loader';
+// From whatever a host hands over to running kernels. Not through @assemblyscript/loader: kernels over raw pointers have none
+// of the strings and arrays that it brings along, and it takes a Module of another realm for bytes.
 import { UnsupportedError } from '../errors.js';
 import { type Build, BUILDS } from './builds.js';
 
@@ -66,19 +64,11 @@ export function describeKernels(module: WebAssembly.Module): KernelInfo {
 /** Instantiates the kernels over `pages` pages of fresh memory that cannot grow. */
 export function instantiateKernels(module: WebAssembly.Module, pages: number): Instance {
   const { exports, memory } = instantiate(module, pages);
-  const kernels: Record<string, Kernel> = {};
-  for (const [name, value] of Object.entries(exports)) {
-    // What the loader wraps counts arguments for functions that leave some out; kernels take all of theirs.
-    if ('original' in value) kernels[name] = value.original;
-  }
-  return { kernels, memory };
+  const functions = Object.entries(exports).filter(([, value]) => typeof value === 'function');
+  return { kernels: Object.fromEntries(functions) as Kernels, memory };
 }
 
-/** Globals, and functions as the loader wraps them. */
-type Exports = Record<string, WebAssembly.Global | { readonly original: Kernel }>;
-
-function instantiate(module: WebAssembly.Module, pages: number): { exports: Exports; memory: WebAssembly.Memory } {
+function instantiate(module: WebAssembly.Module, pages: number): { exports: WebAssembly.Exports; memory: WebAssembly.Memory } {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  return { exports: demangle<Exports>(instance.exports), memory };
+  return { exports: new WebAssembly.Instance(module, { env: { memory } }).exports, memory };
 }

@@ -63,9 +63,10 @@ export class CpuBackend implements Backend {
     const { Worker } = await import('node:worker_threads');
     const count = threads ?? Math.min(availableParallelism(), MOST_THREADS);
     if (!Number.isInteger(count) || count < 1) throw new RangeError(`"threads" expected an integer >= 1, got ${count}`);
+    const { instantiate } = await import('@assemblyscript/loader');
     const module = await WebAssembly.compile(wasm ?? (await readKernels()));
     const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
-    const kernels = (await WebAssembly.instantiate(module, { env: { memory } })).exports as unknown as CpuKernels;
+    const { exports: kernels } = await instantiate<CpuKernels & Record<string, unknown>>(module, { env: { memory } });
     const layout = layoutOf(kernels, count);
     grow(memory, layout.end);
     const workers = Array.from({ length: count - 1 }, (_, i) => {
