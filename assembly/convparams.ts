@@ -3,12 +3,6 @@
 //
 // Letters: N output channels, C input channels, G groups; maps are NHWC.
 
-/** What becomes of an i32 accumulator (see requantize.ts). */
-export const REQUANTIZE_NONE: i32 = 0;
-export const REQUANTIZE_INT8: i32 = 1;
-export const REQUANTIZE_FLOAT: i32 = 2;
-export const REQUANTIZE_FINISH: i32 = 3;
-
 /** What int8 convolutions read. */
 export const SIGNED: i32 = 0;
 /** 0..127, as behind a ReLU: the relaxed build then takes the 8-bit dot product. */
@@ -56,17 +50,10 @@ export class ConvParams {
   patchRows: usize;
   /** Scratch: (pixels of a strip, accumulatorRow(n)) i32 or f32. */
   accumulators: usize;
-  /** One of REQUANTIZE_*; float32 kernels ignore it. */
-  transform: i32;
-  /** (N) i32, or f32 for float results; 0 = none. */
+  /** int8 kernels: what becomes of the accumulators, a FinishParams. */
+  finish: usize;
+  /** float32 kernels: (N) f32, 0 = none; and the range of the results, in the bits of a float32. */
   bias: usize;
-  /** (N) i32 multipliers or f32 scales; the FinishParams of REQUANTIZE_FINISH. */
-  multipliers: usize;
-  /** Bits that products are shifted left before they are rounded: 2 where the multipliers stand for shifts, else 0. */
-  left: i32;
-  /** Bits beyond 32 that products are shifted right. */
-  shift: i32;
-  /** Range of the results: int8 values, or the bits of a float32 for float32 kernels. */
   clampMin: i32;
   clampMax: i32;
   /** (samples, outHeight, outWidth, N). */

@@ -17,7 +17,7 @@
 //   3. i32x4.dot_i16x8_s   by ones: the pairs' sums in i32. 3 operations for 16 products instead of 4.5
 // Scalar: as written.
 import { ConvParams, accumulatorRow, CENTERED, outputRow, SMALL } from './convparams';
-import { requantizeRow } from './requantize';
+import { FinishParams, finishRow } from './finish';
 import { CENTER, COPY_1, joinRuns, RUNS, Runs, WIDEN, layRuns } from './strips';
 
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
@@ -48,7 +48,7 @@ export function conv_i8(params: usize, samples: i32): void {
         for (let r = 0; r < rows; r++) {
           let o = output + <usize>((y + r) * outWidth + x) * rowBytes;
           for (let c = 0; c < columns; c++) {
-            requantizeRow(p, a, o);
+            finishRow(changetype<FinishParams>(p.finish), a, o);
             a += accumulatorRow(p.n);
             o += rowBytes;
           }

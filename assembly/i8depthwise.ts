@@ -9,7 +9,7 @@
 //   2. i32x4.dot_i16x8_s   both taps at once, added in i32
 // Scalar: the same sums from the same layout.
 import { ConvParams, outputRow } from './convparams';
-import { requantizeRow } from './requantize';
+import { FinishParams, finishRow } from './finish';
 
 /** input (samples, height, width, C) * weights -> output (samples, outHeight, outWidth, C). */
 export function depthwise_i8(params: usize, samples: i32): void {
@@ -23,7 +23,7 @@ export function depthwise_i8(params: usize, samples: i32): void {
       layPairs(p, input, y);
       for (let x = 0; x < p.outWidth; x++) {
         sumPixel(p, x);
-        requantizeRow(p, p.accumulators, o);
+        finishRow(changetype<FinishParams>(p.finish), p.accumulators, o);
         o += pixelBytes;
       }
     }

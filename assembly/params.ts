@@ -6,8 +6,7 @@ export const TRANSFORM_NONE: i32 = 0;
 export const TRANSFORM_BITS: i32 = 1;
 export const TRANSFORM_AFFINE: i32 = 2;
 export const TRANSFORM_LEVELS: i32 = 3;
-export const TRANSFORM_REQUANTIZE: i32 = 4;
-export const TRANSFORM_FINISH: i32 = 5;
+export const TRANSFORM_FINISH: i32 = 4;
 
 /** How product_bits and product_values go about it (see there). */
 export const METHOD_PATCHES: i32 = 0;
@@ -86,7 +85,7 @@ export class ProductParams {
   accumulators: usize;
   /** One of TRANSFORM_*. */
   transform: i32;
-  /** (N) i32 thresholds, (N, levels) i32 thresholds, (N) i32 multipliers, the ConvParams of requantizeRow or the FinishParams. */
+  /** (N) i32 thresholds, (N, levels) i32 thresholds, (N) i32 multipliers, or the FinishParams. */
   first: usize;
   /** (N) i32 biases. */
   second: usize;

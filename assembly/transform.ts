@@ -1,9 +1,7 @@
 // What becomes of a row of i32 accumulators once a product is complete. Products write them to scratch rows that stay in
 // the L1 cache, so this is one function for all of them.
-import { ConvParams } from './convparams';
 import { FinishParams, finishRow } from './finish';
-import { ProductParams, TRANSFORM_AFFINE, TRANSFORM_BITS, TRANSFORM_FINISH, TRANSFORM_LEVELS, TRANSFORM_REQUANTIZE } from './params';
-import { requantizeRow } from './requantize';
+import { ProductParams, TRANSFORM_AFFINE, TRANSFORM_BITS, TRANSFORM_FINISH, TRANSFORM_LEVELS } from './params';
 
 /**
  * Transforms one row: `accumulators` is (N rounded up to 16) i32 and may be overwritten, `output` the row to write.
@@ -11,7 +9,6 @@ import { requantizeRow } from './requantize';
  * BITS        bit n = accumulator n >= first[n]; bits behind N in the last byte are 0
  * LEVELS      byte n = number of thresholds first[0..steps - 1][n] that are <= accumulator n
  * AFFINE      i32 n = accumulator n * first[n] + second[n], modulo 2^32
- * REQUANTIZE  int8 or float32, as requantize.ts says; first is the address of its parameters
  * FINISH      whatever finish.ts knows, residuals among it; first is the address of its parameters
  * NONE        i32 n = accumulator n
  *
@@ -22,7 +19,6 @@ export function transformRow(p: ProductParams, accumulators: usize, output: usiz
   if (p.transform == TRANSFORM_BITS) toBits(accumulators, p.first, n, output);
   else if (p.transform == TRANSFORM_LEVELS) toLevels(accumulators, p.first, n, p.steps, output);
   else if (p.transform == TRANSFORM_AFFINE) toAffine(accumulators, p.first, p.second, n, output);
-  else if (p.transform == TRANSFORM_REQUANTIZE) requantizeRow(changetype<ConvParams>(p.first), accumulators, output);
   else if (p.transform == TRANSFORM_FINISH) finishRow(changetype<FinishParams>(p.first), accumulators, output);
   else memory.copy(output, accumulators, <usize>n << 2);
 }

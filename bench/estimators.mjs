@@ -22,7 +22,10 @@ const binary = (aqe) => ({ weights: { kind: 'sign', aqe }, activation: { kind: '
 const ternary = (aqe) => ({ weights: { kind: 'power', bits: 2, aqe }, activation: { kind: 'power', bits: 2, aqe } });
 const gradient = (quantizer, bits) => ({ ...binary(), gradient: { quantizer, bits } });
 const variants = [
-  ...[['1/1', binary], ['2/2 ternary', ternary]].flatMap(([name, precision]) => [
+  ...[
+    ['1/1', binary],
+    ['2/2 ternary', ternary],
+  ].flatMap(([name, precision]) => [
     [`${name}, straight-through`, precision(undefined)],
     [`${name}, AQE alpha 1/2`, precision({ alpha: 0.5 })],
     [`${name}, AQE alpha 3/4`, precision({ alpha: 0.75 })],

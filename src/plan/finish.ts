@@ -119,7 +119,7 @@ interface Reduced {
  *
  * @param largest of the sizes of the sums
  */
-export function reduce(
+function reduce(
   layout: Layout,
   transform: RequantizeTransform,
   largest: number,
@@ -166,9 +166,10 @@ function requantizeFields(
     return { small: 1, second, residualMultiplier, shift };
   }
   const { multipliers, residualMultiplier = 0, shift } = transform;
-  // Shifts of 30 and 31 go left first where 2^31 multipliers << left, and 2^46 << left of a residual, stay below 2^63.
+  // Shifts of 30 and 31 go left first where 2^31 multipliers << left stay within 2^63, or within half of that beside the
+  // 2^46 << left of a residual.
   const left = Math.max(32 - shift, 0);
-  const room = left > 0 && largestOf(numbersOf(layout, multipliers)) < 2 ** (31 - left);
+  const room = largestOf(numbersOf(layout, multipliers)) <= 2 ** (residual ? 31 - left : 32 - left);
   return { left: room ? left : 0, second: layout.constant(multipliers), residualMultiplier, shift };
 }
 

@@ -29,11 +29,8 @@ export const CONV_FIELDS = [
   'rows',
   'patchRows',
   'accumulators',
-  'transform',
+  'finish',
   'bias',
-  'multipliers',
-  'left',
-  'shift',
   'clampMin',
   'clampMax',
   'output',
@@ -42,32 +39,13 @@ export const CONV_FIELDS = [
 
 export type ConvParams = Readonly<Record<(typeof CONV_FIELDS)[number], number>>;
 
-/** What becomes of int32 accumulators; the numbers are addresses unless said otherwise, 0 = absent. */
-export type Requantize =
-  | { readonly kind: 'int32'; readonly bias: number }
-  | {
-      readonly kind: 'int8';
-      /** (N) int32. */
-      readonly bias: number;
-      /** (N) int32, 0 .. 2^31 - 1. */
-      readonly multipliers: number;
-      /** Bits: 2 where multipliers are shiftMultiplier(s), else 0. */
-      readonly left: number;
-      /** Bits beyond 32, 0 .. 30. */
-      readonly shift: number;
-      /** Range of the results, within -128 .. 127. */
-      readonly min: number;
-      readonly max: number;
-    }
-  | {
-      readonly kind: 'float32';
-      /** (N) float32. */
-      readonly bias: number;
-      /** (N) float32. */
-      readonly scales: number;
-    }
-  /** Whatever planFinish plans: `block` is its address. */
-  | { readonly kind: 'finish'; readonly bias: 0; readonly block: number; readonly rowBytes: number };
+/** What becomes of int32 accumulators, as planFinish writes it down. */
+export interface Finish {
+  /** Address of the parameter block. */
+  readonly block: number;
+  /** Bytes of an output pixel. */
+  readonly rowBytes: number;
+}
 
 /** What int8 kernels read: int8; 0 .. 127; or, in SIMD builds, bytes l that stand for 2l - 255. */
 export type Elements = keyof typeof ELEMENTS;
@@ -95,7 +73,6 @@ export interface ConvCall {
   readonly scratchBytes: number;
 }
 
-const TRANSFORM_CODES = { int32: 0, int8: 1, float32: 2, finish: 3 } as const;
 const ELEMENTS = { signed: 0, small: 1, centered: 2 } as const;
 
 /** Bytes of input that a strip should not exceed: most of an L1 cache, beside 8 channels' weights. */
@@ -185,10 +162,7 @@ function call(
   at: ConvAddresses,
   /** Of an element of the input, of one in a run, and of an output pixel. */
   bytes: { input: number; run: number; outputRow: number },
-  rest: Pick<
-    ConvParams,
-    'elements' | 'patches' | 'transform' | 'bias' | 'multipliers' | 'left' | 'shift' | 'clampMin' | 'clampMax'
-  >,
+  rest: Pick<ConvParams, 'elements' | 'patches' | 'finish' | 'bias' | 'clampMin' | 'clampMax'>,
 ): ConvCall {
   const depthwise = kernel.startsWith('depthwise');
   const g = depthwise ? geometry : flat(geometry);
@@ -229,11 +203,8 @@ function call(
     rows: at.scratch,
     patchRows: at.scratch + rowBytes,
     accumulators: at.scratch + rowBytes + patchBytes,
-    transform: rest.transform,
+    finish: rest.finish,
     bias: rest.bias,
-    multipliers: rest.multipliers,
-    left: rest.left,
-    shift: rest.shift,
     clampMin: rest.clampMin,
     clampMax: rest.clampMax,
     output: at.output,
@@ -257,35 +228,24 @@ export function planConvInt8(
   geometry: ConvGeometry,
   samples: number,
   at: ConvAddresses,
-  requantize: Requantize,
+  finish: Finish,
   { elements = 'signed', patches = false }: Int8Options = {},
 ): ConvCall {
-  const int8 = requantize.kind === 'int8';
-  const outputRow = requantize.kind === 'finish' ? requantize.rowBytes : geometry.n * (int8 ? 1 : 4);
   return call(
     isDepthwise(geometry) ? 'depthwise_i8' : 'conv_i8',
     geometry,
     samples,
     at,
-    { input: 1, run: 2, outputRow },
+    { input: 1, run: 2, outputRow: finish.rowBytes },
     {
       elements: ELEMENTS[elements],
       patches: patches ? 1 : 0,
-      transform: TRANSFORM_CODES[requantize.kind],
-      bias: requantize.bias,
-      multipliers: secondOf(requantize),
-      left: int8 ? requantize.left : 0,
-      shift: int8 ? requantize.shift : 0,
-      clampMin: int8 ? requantize.min : 0,
-      clampMax: int8 ? requantize.max : 0,
+      finish: finish.block,
+      bias: 0,
+      clampMin: 0,
+      clampMax: 0,
     },
   );
-}
-
-function secondOf(requantize: Requantize): number {
-  if (requantize.kind === 'int8') return requantize.multipliers;
-  if (requantize.kind === 'float32') return requantize.scales;
-  return requantize.kind === 'finish' ? requantize.block : 0;
 }
 
 /**
@@ -311,11 +271,8 @@ export function planConvFloat32(
     {
       elements: 0,
       patches: 0,
-      transform: 0,
+      finish: 0,
       bias,
-      multipliers: 0,
-      left: 0,
-      shift: 0,
       clampMin: floatBits(clamp.min),
       clampMax: floatBits(clamp.max),
     },

@@ -53,7 +53,7 @@ export const PRODUCT_FIELDS = [
 export type ProductParams = Readonly<Record<(typeof PRODUCT_FIELDS)[number], number>>;
 
 /** Codes of ProductParams.transform. */
-export const TRANSFORM_CODES = { int32: 0, bits: 1, affine: 2, levels: 3, requantize: 4, finish: 5 } as const;
+export const TRANSFORM_CODES = { int32: 0, bits: 1, affine: 2, levels: 3, finish: 4 } as const;
 /** Codes of ProductParams.method. */
 export const METHOD_CODES = { patches: 0, shared: 1, popcount: 2 } as const;
 

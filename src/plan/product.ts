@@ -2,6 +2,7 @@
 // assembly/product.ts says what the methods are; this file chooses one and sizes its scratch.
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
 import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
+import type { Finish } from './i8.js';
 import { METHOD_CODES, type ProductParams, TRANSFORM_CODES } from './params.js';
 
 /** Activations: `centered` of 1 bit are packed, all others one byte per value. */
@@ -30,10 +31,7 @@ export type ProductTransform =
   | { readonly kind: 'levels'; readonly thresholds: number; readonly count: number }
   /** (N) int32 each. */
   | { readonly kind: 'affine'; readonly multipliers: number; readonly biases: number }
-  /** int8 or float32: `block` holds the fields CONV_FIELDS of plan/i8.ts, of which n and those from transform on are read. */
-  | { readonly kind: 'requantize'; readonly block: number; readonly bytes: 1 | 4 }
-  /** Whatever planFinish plans: `block` is its address. */
-  | { readonly kind: 'finish'; readonly block: number; readonly rowBytes: number };
+  | ({ readonly kind: 'finish' } & Finish);
 
 export interface ProductLayer {
   readonly geometry: ConvGeometry;
@@ -199,7 +197,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
 function firstOf(transform: ProductTransform): number {
   if (transform.kind === 'bits' || transform.kind === 'levels') return transform.thresholds;
   if (transform.kind === 'affine') return transform.multipliers;
-  return transform.kind === 'requantize' || transform.kind === 'finish' ? transform.block : 0;
+  return transform.kind === 'finish' ? transform.block : 0;
 }
 
 /** Bytes of one output pixel of n channels. */
@@ -207,5 +205,5 @@ function outputBytes(transform: ProductTransform, n: number): number {
   if (transform.kind === 'bits') return packedBytes(n);
   if (transform.kind === 'levels') return n;
   if (transform.kind === 'finish') return transform.rowBytes;
-  return transform.kind === 'requantize' ? transform.bytes * n : 4 * n;
+  return 4 * n;
 }

@@ -68,7 +68,10 @@ export function instantiateKernels(module: WebAssembly.Module, pages: number): I
   return { kernels: Object.fromEntries(functions) as Kernels, memory };
 }
 
-function instantiate(module: WebAssembly.Module, pages: number): { exports: WebAssembly.Exports; memory: WebAssembly.Memory } {
+function instantiate(
+  module: WebAssembly.Module,
+  pages: number,
+): { exports: WebAssembly.Exports; memory: WebAssembly.Memory } {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   return { exports: new WebAssembly.Instance(module, { env: { memory } }).exports, memory };
 }

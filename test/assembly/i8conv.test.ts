@@ -5,8 +5,10 @@ import * as assert from 'uvu/assert';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../src/numerics/geometry.js';
 import { packWeights } from '../../src/numerics/quads.js';
 import { shiftMultiplier } from '../../src/numerics/requantize.js';
-import { CONV_FIELDS, type Int8Options, isDepthwise, patchOf, planConvInt8, type Requantize } from '../../src/plan/i8.js';
+import type { FinishParams } from '../../src/plan/fields.js';
+import { CONV_FIELDS, type Finish, floatBits, type Int8Options, isDepthwise, patchOf, planConvInt8 } from '../../src/plan/i8.js';
 import { convInt8, requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
+import type { Build } from '../../src/wasm/builds.js';
 import { builds } from '../helpers/builds.js';
 import { Bench } from '../helpers/i8kernels.js';
 import { randomInts } from '../helpers/random.js';
@@ -78,9 +80,10 @@ function compare({ geometry: g, samples = 1, inputs = 'random', weights = 'rando
     bench.clear();
     const output = bench.reserve(4 * expected.length);
     const at = { ...place(bench, g, x, w, options.patches), output, scratch: 0 };
-    const { scratchBytes } = planConvInt8(g, samples, at, { kind: 'int32', bias: 0 }, options);
+    const finish = bench.finish('int32', g.n);
+    const { scratchBytes } = planConvInt8(g, samples, at, finish, options);
     const scratch = bench.reserve(scratchBytes);
-    const { kernel, params } = planConvInt8(g, samples, { ...at, scratch }, { kind: 'int32', bias: 0 }, options);
+    const { kernel, params } = planConvInt8(g, samples, { ...at, scratch }, finish, options);
     bench.call(kernel, CONV_FIELDS, params, samples);
     const label = `${build} build, ${kernel}, ${JSON.stringify(options)}, ${samples} samples, ${JSON.stringify(g)}`;
     assert.equal([...bench.int32(output, samples * pixels * g.n)], expected, label);
@@ -182,19 +185,19 @@ test('dense layers of 1 to 9 samples', () => {
   }
 });
 
-/** Runs a dense layer of K = 1 whose weights are 1, so that the accumulators are bias + input, and requantizes. */
-function transformed(sums: Int32Array, make: (bench: Bench) => Requantize, bytes: 1 | 4): Map<string, { bench: Bench; output: number }> {
+/** Requantizes sums to int8, as the results of a dense layer of K = 1 whose weights are 0 and whose biases are the sums. */
+function transformed(sums: Int32Array, make: (bench: Bench) => Partial<FinishParams>): Map<Build, Int8Array> {
   const g = denseGeometry(1, sums.length);
-  const results = new Map<string, { bench: Bench; output: number }>();
+  const results = new Map<Build, Int8Array>();
   for (const { build, bench } of benches) {
     bench.clear();
-    const at = { ...place(bench, g, Int8Array.of(1), new Int8Array(sums.length)), output: bench.reserve(bytes * sums.length) };
-    const requantize = make(bench);
-    const scratch = bench.reserve(planConvInt8(g, 1, { ...at, scratch: 0 }, requantize).scratchBytes);
-    const { kernel, params } = planConvInt8(g, 1, { ...at, scratch }, requantize);
+    const at = { ...place(bench, g, Int8Array.of(1), new Int8Array(sums.length)), output: bench.reserve(sums.length) };
+    const finish = bench.finish('int8', sums.length, { first: bench.put(sums), ...make(bench) });
+    const scratch = bench.reserve(planConvInt8(g, 1, { ...at, scratch: 0 }, finish).scratchBytes);
+    const { kernel, params } = planConvInt8(g, 1, { ...at, scratch }, finish);
     bench.call(kernel, CONV_FIELDS, params);
-    assert.ok(bench.intact(at.output + bytes * sums.length), `${build} build: wrote behind the output`);
-    results.set(build, { bench, output: at.output });
+    assert.ok(bench.intact(at.output + sums.length), `${build} build: wrote behind the output`);
+    results.set(build, bench.int8(at.output, sums.length));
   }
   return results;
 }
@@ -209,17 +212,9 @@ test('rounding shifts of 0 to 30 bits are exact at ties, ends and saturation', (
     const shifts = Int32Array.from(EDGES, (_, i) => (i % 3 === 0 ? s : (s + i) % 31));
     const multipliers = Int32Array.from(shifts, shiftMultiplier);
     const expected = [...shiftInt8(EDGES, EDGES.length, shifts)];
-    const requantize = (bench: Bench): Requantize => ({
-      kind: 'int8',
-      bias: bench.put(EDGES),
-      multipliers: bench.put(multipliers),
-      left: 2,
-      shift: 0,
-      min: -128,
-      max: 127,
-    });
-    for (const [build, { bench, output }] of transformed(EDGES, requantize, 1)) {
-      assert.equal([...bench.int8(output, EDGES.length)], expected, `${build} build, shift ${s}`);
+    const requantize = (bench: Bench) => ({ second: bench.put(multipliers), shift: 30, left: 2, low: -128, high: 127 });
+    for (const [build, got] of transformed(EDGES, requantize)) {
+      assert.equal([...got], expected, `${build} build, shift ${s}`);
     }
   }
 });
@@ -229,18 +224,10 @@ test('fixed-point multipliers are exact, with clamps', () => {
   for (const shift of [0, 1, 7, 15, 29, 30]) {
     for (const [min, max] of [[-128, 127], [0, 127], [-5, 6], [0, 15]] as const) {
       const multipliers = Int32Array.from(EDGES, (_, i) => [2 ** 31 - 1, 2 ** 30, 1, 0, random(2 ** 31)][i % 5]);
-      const requantize = (bench: Bench): Requantize => ({
-        kind: 'int8',
-        bias: bench.put(EDGES),
-        multipliers: bench.put(multipliers),
-        left: 0,
-        shift,
-        min,
-        max,
-      });
+      const requantize = (bench: Bench) => ({ second: bench.put(multipliers), shift: 32 + shift, low: min, high: max });
       const expected = [...requantizeInt8(EDGES, EDGES.length, { multipliers, left: 0, shift, min, max })];
-      for (const [build, { bench, output }] of transformed(EDGES, requantize, 1)) {
-        assert.equal([...bench.int8(output, EDGES.length)], expected, `${build} build, shift ${shift}`);
+      for (const [build, got] of transformed(EDGES, requantize)) {
+        assert.equal([...got], expected, `${build} build, shift ${shift}`);
       }
     }
   }
@@ -263,20 +250,22 @@ test('conv_i8 and depthwise_i8 requantize row by row, bias and saturation includ
         bench.clear();
         const label = `${build} build, ${n} channels, ${groups} groups`;
         const at = { ...place(bench, g, x, w), output: bench.reserve(4 * sums.length) };
-        const run = (requantize: Requantize): void => {
-          const scratch = bench.reserve(planConvInt8(g, 1, { ...at, scratch: 0 }, requantize).scratchBytes);
-          const { kernel, params } = planConvInt8(g, 1, { ...at, scratch }, requantize);
+        const run = (finish: Finish): void => {
+          const scratch = bench.reserve(planConvInt8(g, 1, { ...at, scratch: 0 }, finish).scratchBytes);
+          const { kernel, params } = planConvInt8(g, 1, { ...at, scratch }, finish);
           bench.call(kernel, CONV_FIELDS, params);
         };
-        run({ ...t, kind: 'int8', bias: bench.put(bias), multipliers: bench.put(multipliers) });
+        const fixed = { first: bench.put(bias), second: bench.put(multipliers), shift: 38, low: -128, high: 127 };
+        run(bench.finish('int8', n, fixed));
         assert.equal([...bench.int8(at.output, sums.length)], [...requantizeInt8(sums, n, t)], label);
         assert.ok(bench.intact(at.output + sums.length), label);
-        run({ kind: 'float32', bias: bench.put(floatBias), scales: bench.put(scales) });
+        const range = { low: floatBits(-Infinity), high: floatBits(Infinity) };
+        run(bench.finish('float32', n, { first: bench.put(scales), second: bench.put(floatBias), ...range }));
         assert.equal([...bench.float32(at.output, sums.length)], [...requantizeFloat(sums, n, scales, floatBias)], label);
-        run({ kind: 'float32', bias: 0, scales: bench.put(scales) });
+        run(bench.finish('float32', n, { first: bench.put(scales), ...range }));
         assert.equal([...bench.float32(at.output, sums.length)], [...requantizeFloat(sums, n, scales)], label);
-        run({ kind: 'int32', bias: bench.put(bias) });
-        assert.equal([...bench.int32(at.output, sums.length)], [...sums.map((sum, i) => sum + bias[i % n])], label);
+        run(bench.finish('int32', n));
+        assert.equal([...bench.int32(at.output, sums.length)], [...sums], label);
       }
     }
   }

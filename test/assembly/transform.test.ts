@@ -4,7 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { shiftMultiplier } from '../../src/numerics/requantize.js';
 import type { ActivationFormat } from '../../src/plan/product.js';
-import { CONV_FIELDS } from '../../src/plan/i8.js';
+import type { FinishParams } from '../../src/plan/fields.js';
+import { floatBits } from '../../src/plan/i8.js';
 import { POOL_FIELDS, PRODUCT_FIELDS } from '../../src/plan/params.js';
 import { integerAffine, thresholdLevels } from '../../src/reference/conv.js';
 import { requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
@@ -95,24 +96,22 @@ test('products requantize to int8 by multiplier, to int8 by rounding shift, and 
     const scales = Float32Array.from({ length: n }, () => (ints(2000) - 1000) / 700);
     const offsets = Float32Array.from({ length: n }, () => (ints(2000) - 1000) / 300);
     for (const { build, bench } of benches) {
-      const run = (fields: Record<string, number>, bytes: 1 | 4): Uint8Array => {
-        const block = bench.put(Int32Array.from(CONV_FIELDS, (field) => fields[field] ?? 0));
-        return runCase(bench, random, { kind: 'requantize', block, bytes }, usual(build));
+      const run = (type: 'int8' | 'float32', fields: Partial<FinishParams>): Uint8Array => {
+        return runCase(bench, random, { kind: 'finish', ...bench.finish(type, n, fields) }, usual(build));
       };
       bench.clear();
-      const range = { clampMin: -100, clampMax: 127 };
-      const fixed = { n, transform: 1, bias: bench.put(bias), multipliers: bench.put(multipliers), left: 0, shift: 0, ...range };
+      const fixed = { first: bench.put(bias), second: bench.put(multipliers), shift: 32, low: -100, high: 127 };
       const int8 = requantizeInt8(random.expected, n, { bias, multipliers, left: 0, shift: 0, min: -100, max: 127 });
-      assert.equal([...new Int8Array(run(fixed, 1).buffer)], [...int8], `${build} build, ${n} channels, multiplier`);
+      assert.equal([...new Int8Array(run('int8', fixed).buffer)], [...int8], `${build} build, ${n} channels, multiplier`);
       bench.clear();
-      const powers = bench.put(shifts.map(shiftMultiplier));
-      const shift = { n, transform: 1, multipliers: powers, left: 2, shift: 0, clampMin: -128, clampMax: 127 };
+      const shift = { second: bench.put(shifts.map(shiftMultiplier)), shift: 30, left: 2, low: -128, high: 127 };
       const shifted = shiftInt8(random.expected, n, shifts);
-      assert.equal([...new Int8Array(run(shift, 1).buffer)], [...shifted], `${build} build, ${n} channels, shift`);
+      assert.equal([...new Int8Array(run('int8', shift).buffer)], [...shifted], `${build} build, ${n} channels, shift`);
       bench.clear();
-      const real = { n, transform: 2, bias: bench.put(offsets), multipliers: bench.put(scales) };
+      const range = { low: floatBits(-Infinity), high: floatBits(Infinity) };
+      const real = { first: bench.put(scales), second: bench.put(offsets), ...range };
       const floats = requantizeFloat(random.expected, n, scales, offsets);
-      assert.equal([...new Float32Array(run(real, 4).buffer)], [...floats], `${build} build, ${n} channels, float`);
+      assert.equal([...new Float32Array(run('float32', real).buffer)], [...floats], `${build} build, ${n} channels, float`);
     }
   }
 });

@@ -1,4 +1,6 @@
 // Calls kernels directly over a linear memory: puts arrays there, writes parameter blocks, reads results.
+import { FINISH_CODES, FINISH_FIELDS, type FinishParams, rowType } from '../../src/plan/fields.js';
+import type { Finish } from '../../src/plan/i8.js';
 import type { Build } from '../../src/wasm/builds.js';
 import { describeKernels, instantiateKernels } from '../../src/wasm/instantiate.js';
 import { kernelBytes } from './builds.js';
@@ -44,6 +46,21 @@ export class Bench {
     const address = this.reserve(data.byteLength);
     new Uint8Array(this.#memory.buffer).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
     return address;
+  }
+
+  /** Places a transform of rows of `n` sums, which become numbers of a type of `bytes` each. */
+  finish(type: 'int32' | 'int8' | 'float32', n: number, fields: Partial<FinishParams> = {}): Finish {
+    const kind = type === 'int32' ? 'none' : type === 'int8' ? 'requantize' : 'float';
+    const block: Partial<FinishParams> = {
+      kind: FINISH_CODES[kind],
+      type: rowType({ encoding: type, bits: 0 }),
+      n,
+      ...fields,
+    };
+    return {
+      block: this.put(Int32Array.from(FINISH_FIELDS, (field) => block[field] ?? 0)),
+      rowBytes: type === 'int8' ? n : 4 * n,
+    };
   }
 
   /** Calls `kernel` with a block of `fields` in their order. */

@@ -7,8 +7,8 @@ import { roundUp } from '../../numerics/bits.js';
 import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../numerics/geometry.js';
 import { packWeights, weightBytes } from '../../numerics/quads.js';
 import { type AnyParams, rowType } from '../fields.js';
-import { planFinish, productTransform, reduce, type Sums, within } from '../finish.js';
-import { isDepthwise, patchOf, planConvFloat32, planConvInt8, prefersPatches, type Requantize } from '../i8.js';
+import { planFinish, productTransform } from '../finish.js';
+import { isDepthwise, patchOf, planConvFloat32, planConvInt8, prefersPatches, type Finish } from '../i8.js';
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
 import { planProduct, type ProductTransform } from '../product.js';
 import { planRows, rowBytes } from '../rows.js';
@@ -72,11 +72,11 @@ function planLayer(
   const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
   const rows = { type: output.tensor, address: output.place.address };
   const sums = { float: tensor.encoding === 'float32', n: geometry.n, largest: largestSum(layout, product) };
-  let own = transform === undefined ? {} : ownTransform(layout, kernel, transform, output.tensor, sums);
+  let own = transform === undefined ? {} : ownTransform(layout, kernel, transform, geometry.n);
   if (own === undefined && (kernel === 'planes' || kernel === 'int8')) {
     const block = planFinish(layout, transform, sums, rows, scratch, residual);
-    const finish = { kind: 'finish', block, rowBytes: rowBytes(output.tensor, geometry.n) } as const;
-    own = { planes: finish, int8: { ...finish, bias: 0 } };
+    const int8 = { block, rowBytes: rowBytes(output.tensor, geometry.n) };
+    own = { planes: { kind: 'finish', ...int8 }, int8 };
   }
   if (own !== undefined) {
     layout.run(node, planCall(layout, product, output.place.address, layout.batch, scratch, own));
@@ -145,66 +145,24 @@ function inputsOf(g: ConvGeometry): number {
 /** What the product kernels have of their own of a transform. */
 interface OwnTransform {
   readonly planes?: ProductTransform;
-  readonly int8?: Requantize;
+  readonly int8?: Finish;
   /** What is added to the sums, and the range of the results. */
   readonly float32?: { readonly bias: number; readonly clamp: { readonly min: number; readonly max: number } };
 }
 
-function ownTransform(
-  layout: Layout,
-  kernel: Kernel,
-  transform: Transform,
-  output: TensorType,
-  sums: Sums,
-): OwnTransform | undefined {
-  if (kernel === 'any') return undefined;
+function ownTransform(layout: Layout, kernel: Kernel, transform: Transform, n: number): OwnTransform | undefined {
   if (kernel === 'float32') {
     if (transform.kind !== 'floatAffine' || !isOne(layout, transform.multipliers)) return undefined;
     const { biases, minimum = -Infinity, maximum = Infinity } = transform;
     return { float32: { bias: layout.constant(biases), clamp: { min: minimum, max: maximum } } };
   }
-  const { n } = sums;
-  const int8 = requantization(layout, transform, output, sums);
-  if (kernel === 'int8') return int8 && { int8 };
-  if (int8 !== undefined) {
-    const { params } = planConvInt8(denseGeometry(1, n), 1, { input: 0, weights: 0, output: 0, scratch: 0 }, int8);
-    const block = layout.block(params);
-    return { planes: { kind: 'requantize', block, bytes: int8.kind === 'int8' ? 1 : 4 } };
-  }
-  const planes = productTransform(layout, transform, n);
-  return planes && { planes };
+  const planes = kernel === 'planes' && productTransform(layout, transform, n);
+  return planes ? { planes } : undefined;
 }
 
 /** Whether a float32 constant is 1 throughout. */
 function isOne(layout: Layout, index: number): boolean {
   return unpackConstant(layout.graph.constants[index]).every((value) => value === 1);
-}
-
-/** What int8 kernels know themselves: that of 64 bits, where planFinish knows nothing shorter. */
-function requantization(
-  layout: Layout,
-  transform: Transform,
-  output: TensorType,
-  { largest = Infinity }: Sums,
-): Requantize | undefined {
-  if (transform.kind === 'floatAffine' && transform.minimum === undefined && transform.maximum === undefined) {
-    const { biases, multipliers } = transform;
-    return { kind: 'float32', bias: layout.constant(biases), scales: layout.constant(multipliers) };
-  }
-  if (transform.kind !== 'requantize' || output.encoding !== 'int8') return undefined;
-  if (transform.residualMultiplier !== undefined || transform.shift === 31) return undefined;
-  if (reduce(layout, transform, largest, undefined)) return undefined;
-  const { biases, multipliers, shift, minimum = -128, maximum = 127 } = transform;
-  return {
-    kind: 'int8',
-    bias: layout.constant(biases),
-    multipliers: layout.constant(multipliers),
-    // The kernel shifts right by 32 + shift at least; two bits more on the left stand for 30.
-    left: shift === 30 ? 2 : 0,
-    shift: shift === 30 ? 0 : shift - 32,
-    min: within(output, minimum),
-    max: within(output, maximum),
-  };
 }
 
 /**
@@ -225,7 +183,14 @@ export function planCall(
     case 'planes':
       return planPlanes(layout, product, output, scratch, own?.planes ?? { kind: 'int32' });
     case 'int8':
-      return planInt8(layout, product, output, samples, scratch, own?.int8 ?? { kind: 'int32', bias: 0 });
+      return planInt8(
+        layout,
+        product,
+        output,
+        samples,
+        scratch,
+        own?.int8 ?? asTheyAre(layout, product, output, scratch),
+      );
     case 'float32':
       return planFloat32(layout, product, output, samples, scratch, own?.float32);
     case 'any':
@@ -262,6 +227,12 @@ function planPlanes(
   return { kernel: call.kernel, block };
 }
 
+/** Sums that nothing becomes of. */
+function asTheyAre(layout: Layout, { geometry: { n } }: Product, address: number, scratch: Scratch): Finish {
+  const type: TensorType = { encoding: 'int32', bits: 0 };
+  return { block: planFinish(layout, undefined, { float: false, n }, { type, address }, scratch), rowBytes: 4 * n };
+}
+
 /** int8, and levels that look like it, by int8 weights: those of the file, or others brought to their layout. */
 function planInt8(
   layout: Layout,
@@ -269,7 +240,7 @@ function planInt8(
   output: number,
   samples: number,
   scratch: Scratch,
-  requantize: Requantize,
+  finish: Finish,
 ): Call {
   const { type, geometry, input } = product;
   const constant = layout.graph.constants[product.weights];
@@ -290,7 +261,7 @@ function planInt8(
     });
   }
   const at = { input, weights, output, scratch: scratch.end };
-  const call = planConvInt8(geometry, samples, at, requantize, { elements, patches });
+  const call = planConvInt8(geometry, samples, at, finish, { elements, patches });
   scratch.take(call.scratchBytes);
   return { kernel: call.kernel, block: layout.block(call.params) };
 }
