@@ -49,7 +49,7 @@ const TRAIN_HELP = `${DATA_HELP}
 Training runs on the processor, or on WebGPU where a GPU is found: in Node, install the package "webgpu" beside bitlane.
 The file is written when the exported network has answered every test sample as the trainer did; Ctrl-C before that
 leaves nothing behind. With --run, a checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the
-same bytes.
+same bytes. --float trains the same layers without quantizers, for comparison.
 
 Language recipes (ptb-lstm, ptb-char-rnn) report perplexity per word, or bits per character, on every test token.
 
@@ -150,7 +150,7 @@ export function createProgram(): Command {
       new Option('--quantizer <name>', 'whose quantizers --bits takes (default: aqe)').choices(['aqe', 'dorefa']),
     )
     .option('--hidden <n>', "units of a language recipe's recurrent layer (default: the recipe's)", positive)
-    .option('--float', "a language recipe's float twin: measured, not written")
+    .option('--float', "the recipe's float twin, without quantizers: measured, not written")
     .option('--run <folder>', 'keep metrics, curves, a report and checkpoints in a folder of this run')
     .option('--resume', 'continue the run of --run from its last checkpoint')
     .option('--json', 'print one line of JSON at the end; progress goes to stderr')
@@ -159,14 +159,14 @@ export function createProgram(): Command {
       const { out, float } = options;
       if (out === undefined && !float) throw new UsageError('option --out expected a file to write, got none');
       const language = isLanguage(recipe);
-      const others = language ? (['bits', 'quantizer', 'dataset'] as const) : (['hidden', 'float'] as const);
+      const others = language ? (['bits', 'quantizer', 'dataset'] as const) : (['hidden'] as const);
       const foreign = others.find((name) => options[name] !== undefined);
       if (foreign !== undefined) {
         const names = language ? RECIPE_NAMES : LANGUAGE_NAMES;
         throw new UsageError(`option --${foreign} expected ${names.join(' or ')}, got ${recipe}`);
       }
       if (isLanguage(recipe)) return (await import('./commands/train-language.js')).trainLanguage(recipe, options);
-      return (await import('./commands/train.js')).train(recipe, { ...options, out: out! });
+      return (await import('./commands/train.js')).train(recipe, options);
     });
 
   program
@@ -182,7 +182,7 @@ export function createProgram(): Command {
 }
 
 /** What commander hands over, before it is known what trains. */
-type AnyTrainOptions = Omit<TrainCommandOptions, 'out'> & TrainLanguageOptions;
+type AnyTrainOptions = TrainCommandOptions & TrainLanguageOptions;
 
 function isLanguage(recipe: RecipeName | LanguageRecipeName): recipe is LanguageRecipeName {
   return (LANGUAGE_NAMES as readonly string[]).includes(recipe);

@@ -4,6 +4,7 @@ import {
   cifar10Convnet,
   cifar10ConvnetBetter,
   cifar10Tiny,
+  floatTwin,
   lowBits,
   mnistCnn,
   mnistMlp,
@@ -48,16 +49,22 @@ export interface RecipeOptions {
   readonly bits?: string;
   /** Whose quantizers they are. */
   readonly quantizer?: 'aqe' | 'dorefa';
+  /** The float twin, which has no bits. */
+  readonly float?: boolean;
 }
 
 /** @throws UsageError if the recipe has no such variant, or the quantizer no such bits */
-export function recipeOf(name: RecipeName, { variant, bits, quantizer = 'aqe' }: RecipeOptions): Recipe {
+export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
+  const { variant, bits, quantizer = 'aqe', float } = options;
   const { recipe, variants } = RECIPES[name];
   const made = variant === undefined ? recipe : variants[variant];
   if (!made) {
     const known = Object.keys(variants).join(' or ');
     throw new UsageError(`option --variant of ${name} expected ${known || 'to be left out'}, got ${String(variant)}`);
   }
+  const quantized = (['bits', 'quantizer'] as const).find((option) => options[option] !== undefined);
+  if (float && quantized) throw new UsageError(`option --${quantized} expected a quantized net, got --float`);
+  if (float) return floatTwin(made());
   if (bits === undefined) return made();
   const most = quantizer === 'aqe' ? 4 : 7;
   const [weights, activations] = (/^([1-9])\/([1-9])$/.exec(bits)?.slice(1) ?? []).map(Number);

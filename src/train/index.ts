@@ -44,8 +44,16 @@ export { openBackend, type DeviceChoice, type OpenBackend } from './backend.js';
 export { CpuBackend, type CpuOptions } from './cpu/backend.js';
 export { openDevice, type TrainDevice } from './device.js';
 export type { LatentState, WeightInit } from './model.js';
-export type { ActivationQuantizer, Asymptotic, WeightQuantizer } from './precision.js';
-export { lowBits, withPrecision, type ConvSpec, type DenseSpec, type LayerSpec, type Precision } from './spec.js';
+export type { ActivationQuantizer, Asymptotic, FloatActivation, FloatWeights, WeightQuantizer } from './precision.js';
+export {
+  floatLayers,
+  lowBits,
+  withPrecision,
+  type ConvSpec,
+  type DenseSpec,
+  type LayerSpec,
+  type Precision,
+} from './spec.js';
 export type {
   IntegerWeights,
   Staircase,
@@ -64,7 +72,10 @@ export { mnistMlp, mnistMlpPaper } from './recipes/mnist-mlp.js';
 export type { TestAnswers } from './evaluator.js';
 export { atPrecision, progressive, trainStages, twoStage } from './stages.js';
 export {
+  floatTwin,
   train,
+  trainFloat,
+  type FloatResult,
   type Recipe,
   type Schedule,
   type Teacher,

@@ -1,6 +1,6 @@
 // A network from its description to tapes: the latent weights and statistics as tensors, the training pass with batch
 // statistics and estimators, and the evaluation pass with integer weights and integer thresholds, which computes what the
-// exported network will. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with quantized weights, max
+// exported network will; of a float twin, with its weights and activations as they are. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with quantized weights, max
 // pooling behind convolutions, normalization, activation; the last layer keeps its normalized sums as scores.
 import { ap2 } from '../numerics/ap2.js';
 import type { Affine } from '../numerics/batchnorm.js';
@@ -8,11 +8,13 @@ import type { Random } from '../numerics/random.js';
 import { integerThresholds } from '../numerics/thresholds.js';
 import type { Backend, Call } from './kernels.js';
 import {
+  addBias,
   batchNorm,
   BATCH_NORM_EPSILON,
   conv2d,
   dense,
   dropout,
+  map,
   outputSide,
   pool,
   reshape,
@@ -23,13 +25,17 @@ import {
   type BackwardPath,
   type BatchNormTensors,
 } from './layers.js';
+import { HARD_TANH, RELU } from './maps.js';
 import type { IntegerWeights, Staircase, TrainedLayer } from './network.js';
 import {
   activate,
   integerWeights,
+  isFloatActivation,
   quantizeWeights,
   staircase,
   type ActivationQuantizer,
+  type FloatActivation,
+  type FloatWeights,
   type WeightQuantizer,
 } from './precision.js';
 import { quantizeGradient, statQuant, type GradientPrecision } from './quantizers.js';
@@ -45,8 +51,8 @@ export type WeightInit = 'uniform' | 'glorot';
 
 interface Layer {
   readonly spec: LayerSpec;
-  readonly quantizer: WeightQuantizer;
-  readonly activation: ActivationQuantizer | null;
+  readonly quantizer: WeightQuantizer | FloatWeights;
+  readonly activation: ActivationQuantizer | FloatActivation | null;
   /** Shape of a sample before the layer: [features] or [height, width, channels]. */
   readonly inputShape: readonly number[];
   /** The real number that v = 1 of the inputs stands for, and the largest |v|. */
@@ -62,11 +68,14 @@ interface Layer {
 
 /** What the evaluation pass reads; written by fold(). */
 interface Evaluation {
-  /** Integer weights, (O, I). */
+  /** Integer weights, (O, I); of a float twin the weights. */
   readonly weights: Tensor;
-  /** (2, C) scale and shift where the activation is a sign; a staircase's table (T + 1, C) elsewhere. */
+  /**
+   * (2, C) scale and shift where the activation is a sign; a staircase's table (T + 1, C) elsewhere; of a float twin (C, C)
+   * with the scales on its diagonal.
+   */
   readonly decisions: Tensor;
-  /** (T + 1) of a staircase. */
+  /** (T + 1) of a staircase; of a float twin (C) shifts. */
   readonly values: Tensor;
   readonly steps: Staircase | null;
 }
@@ -95,13 +104,18 @@ export class Model {
     let shape = inputShape;
     // Bytes p come as the odd numbers 2p - 255, in training too.
     let [scale, bound] = [1, 255];
+    const isFloat = specs[0]?.weights?.kind === 'float';
     this.#layers = specs.map((spec) => {
       const { name, outputs } = spec;
       const next = outputShape(spec, shape);
       const window = spec.kind === 'conv2d' ? spec.kernel ** 2 : 1;
       const inputs = spec.kind === 'conv2d' ? window * shape[2] : product(shape);
       const activation = spec.activation === 'sign' ? { kind: 'sign' as const } : spec.activation;
-      const steps = activation === 'none' ? null : staircase(activation);
+      const float = spec.weights?.kind === 'float';
+      if (float !== isFloat || (activation !== 'none' && isFloatActivation(activation) !== float)) {
+        throw new RangeError(`layer "${name}" expected weights and activations all quantized or all float, got both`);
+      }
+      const steps = activation === 'none' || isFloatActivation(activation) ? null : staircase(activation);
       const layer: Layer = {
         spec,
         quantizer: spec.weights ?? { kind: 'sign' },
@@ -119,8 +133,11 @@ export class Model {
         },
         evaluation: {
           weights: tensor(`${name} integer weights`, [outputs, inputs]),
-          decisions: tensor(`${name} decisions`, [isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0), outputs]),
-          values: tensor(`${name} values`, [steps?.values.length ?? 1]),
+          decisions: tensor(`${name} decisions`, [
+            float ? outputs : isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0),
+            outputs,
+          ]),
+          values: tensor(`${name} values`, [float ? outputs : (steps?.values.length ?? 1)]),
           steps,
         },
       };
@@ -129,8 +146,9 @@ export class Model {
       return layer;
     });
     this.parameters = this.#layers.flatMap(({ fan, quantizer, weights, norm }) => [
-      // A straight-through estimator passes nothing to weights beyond 1; the slope of tanh never ends.
-      { tensor: weights, fan, clip: quantizer.kind === 'dorefa' ? null : 1 },
+      // A straight-through estimator passes nothing to weights beyond 1; the slope of tanh never ends, nor that of no
+      // quantizer.
+      { tensor: weights, fan, clip: quantizer.kind === 'dorefa' || quantizer.kind === 'float' ? null : 1 },
       { tensor: norm.gamma, fan: null, clip: null },
       { tensor: norm.beta, fan: null, clip: null },
     ]);
@@ -234,18 +252,23 @@ export class Model {
     });
   }
 
-  /** Records the evaluation pass on x (B, I); returns the last layer's sums (B, classes), exact integers. */
+  /** Records the evaluation pass on x (B, I); returns the last layer's sums (B, classes), exact integers of a quantized net. */
   evaluationPass(tape: Tape, x: Tensor): Tensor {
     let activations = x;
     for (const layer of this.#layers) {
-      const { spec, evaluation } = layer;
+      const { spec, evaluation, activation } = layer;
       const { weights, decisions, values, steps } = evaluation;
       // Backends multiply by signs faster where they see that they are signs.
       const binary = isBinary(layer.quantizer);
       const integers = binary ? sign(tape, weights, `${spec.name} integer signs`) : weights;
       const sums = sumsOf(tape, activations, layer, integers);
       const label = `${spec.name} levels`;
-      if (!steps) activations = sums;
+      if (activation && isFloatActivation(activation)) {
+        // A product more instead of a kernel of its own, for networks that are only measured.
+        const scaled = dense(tape, sums, decisions, `${spec.name} scaled`);
+        const shifted = addBias(tape, scaled, values, `${spec.name} shifted`);
+        activations = map(tape, shifted, activation.kind === 'relu' ? RELU : HARD_TANH, label);
+      } else if (!steps) activations = sums;
       else if (isSign(steps)) activations = affineSign(tape, sums, decisions, label);
       else activations = staircaseOf(tape, sums, decisions, values, label);
     }
@@ -256,8 +279,18 @@ export class Model {
   async fold(backend: Backend): Promise<Affine> {
     let last: Affine = { scale: new Float32Array(), shift: new Float32Array() };
     for (const layer of this.#layers) {
-      const { weights, affine } = await evaluated(backend, layer);
       const { evaluation } = layer;
+      if (layer.quantizer.kind === 'float') {
+        last = await normalization(backend, layer);
+        backend.write(evaluation.weights, await backend.read(layer.weights));
+        const { scale, shift } = last;
+        const diagonal = new Float32Array(evaluation.decisions.size);
+        scale.forEach((value, c) => (diagonal[c * (scale.length + 1)] = value));
+        backend.write(evaluation.decisions, diagonal);
+        backend.write(evaluation.values, shift);
+        continue;
+      }
+      const { weights, affine } = await evaluated(backend, layer, layer.quantizer);
       backend.write(evaluation.weights, Float32Array.from(weights.values));
       const { steps } = evaluation;
       if (isSign(steps)) {
@@ -273,13 +306,25 @@ export class Model {
     return last;
   }
 
-  /** Reads the trained layers back. */
+  /** Whether the network is a float twin, which read() has no layers of. */
+  get isFloat(): boolean {
+    return this.#layers.some(({ quantizer }) => quantizer.kind === 'float');
+  }
+
+  /** Reads the trained layers back. @throws RangeError for a float twin */
   async read(backend: Backend): Promise<TrainedLayer[]> {
     const layers: TrainedLayer[] = [];
     for (const layer of this.#layers) {
-      const { spec, inputShape, inputs } = layer;
+      const { spec, quantizer, inputShape, inputs } = layer;
       const { name, outputs } = spec;
-      const common = { name, outputs, ...(await evaluated(backend, layer)), activation: layer.evaluation.steps };
+      if (quantizer.kind === 'float')
+        throw new RangeError(`layer "${name}" expected quantized weights, got float ones`);
+      const common = {
+        name,
+        outputs,
+        ...(await evaluated(backend, layer, quantizer)),
+        activation: layer.evaluation.steps,
+      };
       if (spec.kind === 'dense') layers.push({ ...common, kind: 'dense', inputs });
       else {
         const { kernel, padding, pool } = spec;
@@ -295,13 +340,23 @@ export class Model {
 async function evaluated(
   backend: Backend,
   layer: Layer,
+  quantizer: WeightQuantizer,
 ): Promise<{ readonly weights: IntegerWeights; readonly affine: Affine }> {
-  const { spec, quantizer, inputScale, norm } = layer;
+  const { spec, inputScale } = layer;
   const { weights, scales } = integerWeights(await backend.read(layer.weights), spec.outputs, quantizer);
   const bound = sumBound(layer, weights);
   if (bound >= 2 ** 24) {
     throw new RangeError(`layer "${spec.name}" expected integer sums below 2^24, got up to ${bound}: use fewer bits`);
   }
+  return { weights, affine: await normalization(backend, layer, (c) => scales[c] * inputScale) };
+}
+
+/** A layer's normalization as a scale and a shift of sums in units of `unit`. */
+async function normalization(
+  backend: Backend,
+  { spec, norm }: Layer,
+  unit: (channel: number) => number = () => 1,
+): Promise<Affine> {
   const [gamma, beta] = [await backend.read(norm.gamma), await backend.read(norm.beta)];
   const running = await backend.read(norm.running);
   const scale = new Float32Array(spec.outputs);
@@ -309,10 +364,10 @@ async function evaluated(
   for (let c = 0; c < spec.outputs; c++) {
     const spread = running[spec.outputs + c];
     const k = spec.norm === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + BATCH_NORM_EPSILON);
-    scale[c] = k * scales[c] * inputScale;
+    scale[c] = k * unit(c);
     shift[c] = beta[c] - running[c] * k;
   }
-  return { weights, affine: { scale, shift } };
+  return { scale, shift };
 }
 
 /** Largest size of a sum of integers. */
@@ -326,7 +381,7 @@ function sumBound({ spec, inputs, inputBound }: Layer, { values }: IntegerWeight
   return most * inputBound;
 }
 
-function isBinary(quantizer: WeightQuantizer): boolean {
+function isBinary(quantizer: WeightQuantizer | FloatWeights): boolean {
   if (quantizer.kind === 'dorefa') return quantizer.bits === 1;
   return quantizer.kind === 'sign' || quantizer.kind === 'stochasticSign' || quantizer.kind === 'xnor';
 }
@@ -336,7 +391,7 @@ function isSign(steps: Staircase | null): boolean {
 }
 
 /** How the gradient of a ramp is scaled, if a quantizer has one. */
-function rampOf(quantizer: WeightQuantizer | ActivationQuantizer | null): 'eq18' | 'algorithm1' | null {
+function rampOf(quantizer: Layer['quantizer'] | Layer['activation']): 'eq18' | 'algorithm1' | null {
   if (!quantizer || !('aqe' in quantizer) || quantizer.aqe?.alpha !== 'ramp') return null;
   return quantizer.aqe.factor ?? 'eq18';
 }

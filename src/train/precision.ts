@@ -15,9 +15,11 @@ import { nextFloat } from '../numerics/thresholds.js';
 import { map, sign, stochasticSign, type Blend, type NoiseSource } from './layers.js';
 import {
   APPROXIMATE_SIGN,
+  HARD_TANH,
   linearQuantizer,
   logQuantizer,
   powerQuantizer,
+  RELU,
   ternary,
   unitQuantizer,
   type MapSpec,
@@ -71,6 +73,20 @@ export type ActivationQuantizer =
   | { readonly kind: 'unit'; readonly bits: number }
   | { readonly kind: 'linear' | 'power'; readonly bits: number; readonly aqe?: Asymptotic };
 
+/** Weights of a float twin, which are what is trained. */
+export interface FloatWeights {
+  readonly kind: 'float';
+}
+
+/** Activations of a float twin: max(-1, min(1, x)), which the sign's straight-through estimator is the slope of, or max(0, x). */
+export interface FloatActivation {
+  readonly kind: 'hardTanh' | 'relu';
+}
+
+export function isFloatActivation(activation: ActivationQuantizer | FloatActivation): activation is FloatActivation {
+  return activation.kind === 'hardTanh' || activation.kind === 'relu';
+}
+
 const TERNARY_THRESHOLD = 0.35;
 
 function bitsWithin(
@@ -109,11 +125,13 @@ function weightMap(quantizer: WeightQuantizer): MapSpec | undefined {
 export function quantizeWeights(
   tape: Tape,
   w: Tensor,
-  quantizer: WeightQuantizer,
+  quantizer: WeightQuantizer | FloatWeights,
   noise: NoiseSource,
   label: string,
 ): Tensor {
   switch (quantizer.kind) {
+    case 'float':
+      return w;
     case 'sign':
       return quantizer.aqe
         ? map(tape, w, { op: 'sign', a: 0, b: 0 }, label, blend(quantizer.aqe))
@@ -182,11 +200,15 @@ function meanSize(weights: Float32Array): number {
 export function activate(
   tape: Tape,
   x: Tensor,
-  quantizer: ActivationQuantizer,
+  quantizer: ActivationQuantizer | FloatActivation,
   noise: NoiseSource,
   label: string,
 ): Tensor {
   switch (quantizer.kind) {
+    case 'hardTanh':
+      return map(tape, x, HARD_TANH, label);
+    case 'relu':
+      return map(tape, x, RELU, label);
     case 'sign':
       return quantizer.aqe
         ? map(tape, x, { op: 'sign', a: 0, b: 0 }, label, blend(quantizer.aqe))

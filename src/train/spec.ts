@@ -1,12 +1,12 @@
 // The layers of a network as a recipe describes them.
 import type { GradientPrecision } from './quantizers.js';
-import type { ActivationQuantizer, WeightQuantizer } from './precision.js';
+import type { ActivationQuantizer, FloatActivation, FloatWeights, WeightQuantizer } from './precision.js';
 
 interface ProductSpec {
   readonly name: string;
   readonly outputs: number;
-  /** Default: sign. */
-  readonly weights?: WeightQuantizer;
+  /** Default: sign. A network is quantized or float as a whole. */
+  readonly weights?: WeightQuantizer | FloatWeights;
   /** Quantizes the gradient of the layer's sums on its way back. Default: float32. */
   readonly gradient?: GradientPrecision;
   /** Batch normalization, or shift-based batch normalization of powers of two (BNN, Algorithm 3). Default: batch. */
@@ -19,7 +19,7 @@ interface ProductSpec {
 export interface DenseSpec extends ProductSpec {
   readonly kind: 'dense';
   /** `none` for the last layer, whose normalized sums are the scores. 'sign' stands for { kind: 'sign' }. */
-  readonly activation: 'sign' | 'none' | ActivationQuantizer;
+  readonly activation: 'sign' | 'none' | ActivationQuantizer | FloatActivation;
 }
 
 /** A convolution of stride 1 with max pooling, normalization and activation. */
@@ -31,14 +31,14 @@ export interface ConvSpec extends ProductSpec {
   readonly padding: number;
   /** Side of the pooling windows; 1 for none. */
   readonly pool: number;
-  readonly activation: 'sign' | ActivationQuantizer;
+  readonly activation: 'sign' | ActivationQuantizer | FloatActivation;
 }
 
 export type LayerSpec = DenseSpec | ConvSpec;
 
 /** How a recipe's layers are quantized, where it is not as they stand. */
 export interface Precision extends Pick<ProductSpec, 'weights' | 'gradient' | 'norm' | 'dropout'> {
-  readonly activation?: ActivationQuantizer;
+  readonly activation?: ActivationQuantizer | FloatActivation;
 }
 
 /** Layers with their quantizers replaced; the last one keeps its scores. */
@@ -47,6 +47,21 @@ export function withPrecision(layers: readonly LayerSpec[], { activation, ...res
     if (layer.activation !== 'none') return { ...layer, ...rest, activation: activation ?? layer.activation };
     const { dropout: _, ...scores } = rest;
     return { ...layer, ...scores };
+  });
+}
+
+/**
+ * The same layers without quantizers: float weights, gradients and activations; ReLU where activations are levels from 0 up,
+ * hard tanh elsewhere.
+ */
+export function floatLayers(layers: readonly LayerSpec[]): readonly LayerSpec[] {
+  return layers.map((spec): LayerSpec => {
+    const layer = { ...spec, weights: { kind: 'float' } } as const;
+    delete (layer as { gradient?: unknown }).gradient;
+    const { activation } = layer;
+    if (activation === 'none') return layer;
+    const relu = activation !== 'sign' && (activation.kind === 'unit' || activation.kind === 'relu');
+    return { ...layer, activation: { kind: relu ? 'relu' : 'hardTanh' } };
   });
 }
 

@@ -12,10 +12,10 @@ import { gatherBytes, weightedSum } from './layers.js';
 import { compileStep, runEpochs, stopIfAborted, type LoopOptions, type LoopProgress, type TrainTask } from './loop.js';
 import { crossEntropy, distillation, squaredDistance, squaredHinge } from './losses.js';
 import { Model, type LatentState, type WeightInit } from './model.js';
-import type { TrainedNetwork } from './network.js';
+import type { TrainedNetwork, TrainingRecord } from './network.js';
 import { adam, exponentialDecay, glorotStepScale, type Optimizer } from './optimizers.js';
 import { alphaRamp } from './quantizers.js';
-import type { LayerSpec } from './spec.js';
+import { floatLayers, type LayerSpec } from './spec.js';
 import { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
 
@@ -90,13 +90,22 @@ export interface Teacher {
   readonly temperature?: number;
 }
 
-export interface TrainResult {
+/** What a run came to, but for the network. */
+interface Measured {
   /** What another run can start from, or be taught by. */
   readonly state: LatentState;
-  readonly network: TrainedNetwork;
   readonly test: TestAnswers;
   /** Validation accuracy after each epoch; empty if the recipe holds no samples back. */
   readonly validationAccuracies: readonly number[];
+}
+
+export interface TrainResult extends Measured {
+  readonly network: TrainedNetwork;
+}
+
+/** A float twin has no network of integers, so nothing that could be exported. */
+export interface FloatResult extends Measured {
+  readonly record: TrainingRecord;
 }
 
 /**
@@ -107,6 +116,37 @@ export interface TrainResult {
  * const { network, test } = await train(mnistMlp(), await loadMnist('mnist'), { epochs: 10, onProgress: console.log });
  */
 export async function train(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<TrainResult> {
+  return run(recipe, data, options, async (backend, model, { record, ...measured }) => {
+    const { name, task } = recipe;
+    const { classes: labels, inputShape } = data;
+    return { ...measured, network: { name, task, labels, inputShape, layers: await model.read(backend), record } };
+  });
+}
+
+/** The recipe without quantizers of weights, activations and gradients: for trainFloat(), or the layers of a teacher. */
+export function floatTwin(recipe: Recipe): Recipe {
+  return { ...recipe, name: `${recipe.name}-float`, layers: (classes) => floatLayers(recipe.layers(classes)) };
+}
+
+/**
+ * Trains a recipe of float layers, such as a floatTwin(), and measures it on the test set: what quantization costs is the
+ * difference to train(). Batch normalization, loss, optimizer and schedule are the recipe's; latent weights are not clipped.
+ * @throws RangeError and TrainError as train() does
+ * @example
+ * const { test } = await trainFloat(floatTwin(mnistMlp()), await loadMnist('mnist'), { epochs: 10 });
+ */
+export async function trainFloat(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<FloatResult> {
+  return run(recipe, data, options, (_, __, result) => Promise.resolve(result), true);
+}
+
+/** Trains and measures; `finish` makes the result while the device is open. */
+async function run<T>(
+  recipe: Recipe,
+  data: Dataset,
+  options: TrainOptions,
+  finish: (backend: Backend, model: Model, result: FloatResult) => Promise<T>,
+  isFloat = false,
+): Promise<T> {
   const { epochs = recipe.epochs, seed = 1 } = options;
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`"epochs" expected an integer >= 1, got ${epochs}`);
   if (!Number.isInteger(seed)) throw new RangeError(`"seed" expected an integer, got ${seed}`);
@@ -114,16 +154,20 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
   checkSamples('train', data.train, features, data.classes.length);
   checkSamples('test', data.test, features, data.classes.length);
   const { training, validation } = split(recipe, data, options.limit);
+  const model = new Model(data.inputShape, recipe.layers(data.classes.length));
+  if (model.isFloat !== isFloat) {
+    const [expected, got, other] = isFloat ? ['float', 'quantized', 'train'] : ['quantized', 'float', 'trainFloat'];
+    throw new RangeError(`"recipe" expected ${expected} layers, got ${got} ones: use ${other}()`);
+  }
   stopIfAborted(options.signal);
   const { backend, close } = await openBackend(options.device ?? 'auto');
   try {
-    const model = new Model(data.inputShape, recipe.layers(data.classes.length));
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
     if (options.initial) model.writeState(backend, options.initial);
     const evaluator = await Evaluator.create(backend, model, features);
-    const run = { recipe, training, epochs, random, seed, teacher: options.teacher };
-    const task = await classification(backend, model, run, async () => {
+    const settings = { recipe, training, epochs, random, seed, teacher: options.teacher };
+    const task = await classification(backend, model, settings, async () => {
       if (!validation) return undefined;
       return (await evaluator.evaluate(validation, options.signal)).accuracy;
     });
@@ -133,26 +177,20 @@ export async function train(recipe: Recipe, data: Dataset, options: TrainOptions
       ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
     });
     const test = await evaluator.evaluate(data.test, options.signal);
-    const network: TrainedNetwork = {
-      name: recipe.name,
-      task: recipe.task,
-      labels: data.classes,
-      inputShape: data.inputShape,
-      layers: await model.read(backend),
-      record: {
-        recipe: recipe.name,
-        seed,
-        epochs,
-        batchSize: recipe.batchSize,
-        dataset: data.name,
-        trainSamples: training.count,
-        testSamples: data.test.count,
-        testAccuracy: test.accuracy,
-        device: backend.description,
-        command: options.command ?? '',
-      },
+    const record: TrainingRecord = {
+      recipe: recipe.name,
+      seed,
+      epochs,
+      batchSize: recipe.batchSize,
+      dataset: data.name,
+      trainSamples: training.count,
+      testSamples: data.test.count,
+      testAccuracy: test.accuracy,
+      device: backend.description,
+      command: options.command ?? '',
     };
-    return { network, test, validationAccuracies, state: await model.readState(backend) };
+    const state = await model.readState(backend);
+    return await finish(backend, model, { record, test, validationAccuracies, state });
   } finally {
     close();
   }

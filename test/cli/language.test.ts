@@ -19,7 +19,7 @@ put(data, 'ptb.valid.txt', grammarText(100, 2));
 put(data, 'ptb.test.txt', grammarText(150, 3));
 const file = join(folder, 'lstm.qnn');
 
-type Answer = Readonly<Record<string, number | string>>;
+type Answer = Readonly<Record<string, number | string | boolean>>;
 
 function answer(...args: readonly string[]): Answer {
   const { code, stdout, stderr } = bitlane(...args, '--json');
@@ -159,6 +159,7 @@ test('train ptb-char-rnn reports bits per character, and its float twin has no f
   assert.match(bitlane('run', out, '--prompt', 'cats very ', '--length', '1').stdout, /^cats very ./);
   const twin = answer(...args, '--float');
   assert.is(twin['recipe'], 'ptb-char-rnn-float');
+  assert.is(twin['float'], true);
   assert.not.ok('file' in twin);
   assert.match(bitlane(...args, '--float').stdout, /^ptb-char-rnn-float, \d\.\d{4} bits per character on \d/);
 });

@@ -175,6 +175,28 @@ test('train --bits writes a net of more bits, and refuses those that there are n
   assert.match(refused('--variant', 'paper'), /--variant of mnist-cnn expected to be left out, got paper/);
 });
 
+test('train --float measures the recipe without quantizers and writes nothing', () => {
+  const args = ['train', 'mnist-cnn', '--data', data, '--device', 'cpu', '--epochs', '2', '--limit', '200', '--float'];
+  const before = readdirSync(folder);
+  const { code, stdout, stderr } = bitlane(...args, '--json');
+  assert.is(code, 0, stderr);
+  const result = JSON.parse(stdout) as Record<string, unknown>;
+  assert.is(result['float'], true);
+  assert.is(result['recipe'], 'mnist-cnn');
+  assert.is(result['samples'], 10);
+  assert.is(result['accuracy'], (result['correct'] as number) / 10);
+  assert.not.ok('file' in result || 'bytes' in result);
+  assert.match(bitlane(...args).stdout, /^mnist-cnn-float, \d+\.00 % of 10 test samples right/);
+  assert.equal(readdirSync(folder), before);
+  const refused = (...more: string[]): string => {
+    const result = bitlane(...args, ...more);
+    assert.is(result.code, 2);
+    return result.stderr;
+  };
+  assert.match(refused('--out', out), /--float expected no --out, got ".*": a float twin is measured, not written/);
+  assert.match(refused('--bits', '2/2'), /--bits expected a quantized net, got --float/);
+});
+
 test('train and eval read CIFAR-10 by its own names', () => {
   const cifar = join(folder, 'cifar10');
   const records = (count: number): Uint8Array =>

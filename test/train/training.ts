@@ -8,9 +8,12 @@ import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
 import { adaMax, cosineDecay, sgd, shiftAdaMax, shiftDecay, warmUp } from '../../src/train/optimizers.js';
 import { lowBits, withPrecision, type Precision } from '../../src/train/spec.js';
 import { progressive, trainStages, twoStage } from '../../src/train/stages.js';
+import { floatScores } from '../helpers/floats.js';
 import { answer } from '../helpers/layers.js';
 import {
+  floatTwin,
   train,
+  trainFloat,
   type Recipe,
   type TrainOptions,
   type TrainProgress,
@@ -98,6 +101,52 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     const wrong = train(RECIPE, DATA, { device: open(), initial: results[0].state });
     const error: unknown = await wrong.catch((reason: unknown) => reason);
     assert.match((error as Error).message, /"hidden1 weights" expected 1000 values to start from, got none/);
+  });
+
+  for (const [activation, recipe] of [
+    ['hardTanh', CONV_RECIPE],
+    ['relu', { ...CONV_RECIPE, layers: (n: number) => withPrecision(CONV_RECIPE.layers(n), lowBits('dorefa', 2, 2)) }],
+  ] as const) {
+    test(`trainFloat() measures a float twin of ${activation} as a float64 pass over its state does`, async () => {
+      const twin = floatTwin(recipe);
+      assert.equal(twin.layers(3)[0].activation, { kind: activation });
+      const { test: answers, state, record } = await trainFloat(twin, DATA, { device: open() });
+      assert.is(record.recipe, `${recipe.name}-float`);
+      assert.is(record.testAccuracy, answers.accuracy);
+      const scores = Array.from({ length: 40 }, (_, i) =>
+        floatScores(twin.layers(3), state, DATA.inputShape, DATA.test.samples.subarray(25 * i, 25 * (i + 1))),
+      ).flat();
+      const largest = scores.reduce((max, value, i) => Math.max(max, Math.abs(value - answers.scores[i])), 0);
+      console.log(`  float twin of ${activation}: scores at most ${largest.toExponential(1)} from float64`);
+      assert.ok(largest < 1e-4, `${largest}`);
+      assert.ok(answers.accuracy > 0.9, `test accuracy ${answers.accuracy}`);
+      // It may teach the quantized one.
+      const teacher = { layers: twin.layers(3), state };
+      const { test: taught } = await train(recipe, DATA, { device: open(), teacher });
+      assert.ok(taught.accuracy > 0.6, `test accuracy ${taught.accuracy}`);
+    });
+  }
+
+  test('train() and trainFloat() refuse what is for the other, and layers that are half of each', async () => {
+    const refusal = async (promise: Promise<unknown>): Promise<string> => {
+      const error: unknown = await promise.catch((reason: unknown) => reason);
+      assert.instance(error, RangeError);
+      return (error as RangeError).message;
+    };
+    const options = { device: open() };
+    assert.match(
+      await refusal(train(floatTwin(RECIPE), DATA, options)),
+      /expected quantized layers.* use trainFloat\(\)/,
+    );
+    assert.match(
+      await refusal(trainFloat(RECIPE, DATA, options)),
+      /expected float layers, got quantized.* use train\(\)/,
+    );
+    const mixed = (n: number) => withPrecision(RECIPE.layers(n), { activation: { kind: 'relu' } });
+    assert.match(
+      await refusal(train({ ...RECIPE, layers: mixed }, DATA, options)),
+      /layer "hidden1" expected weights and activations all quantized or all float/,
+    );
   });
 
   test('train() follows a teacher', async () => {

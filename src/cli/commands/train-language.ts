@@ -99,7 +99,7 @@ export async function trainLanguage(name: LanguageRecipeName, options: TrainLang
     if (options.json) {
       const { device, trainTokens } = record;
       const rest = { recipe: recipe.name, hidden: recipe.hidden, epochs, seed, trainTokens, seconds, device };
-      console.log(JSON.stringify({ ...figures.values, samples, ...written, ...rest }));
+      console.log(JSON.stringify({ ...figures.values, samples, ...written, ...(float && { float }), ...rest }));
     } else {
       const what = written.bytes === undefined ? recipe.name : `${out}: ${count(written.bytes)} bytes`;
       console.log(`${what}, ${figures.text} on ${count(samples)} test tokens, ${duration(1000 * seconds)}`);
