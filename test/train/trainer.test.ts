@@ -1,7 +1,18 @@
-// What train() refuses before it looks for a device.
+// What train() refuses before it looks for a device, the sizes of recipes, and statistics that are taken anew.
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cifar10Convnet, cifar10Tiny, mnistCnn, mnistMlp, train, type Dataset } from '../../src/train/index.js';
+import { Random } from '../../src/numerics/random.js';
+import {
+  cifar10Convnet,
+  cifar10Tiny,
+  CpuBackend,
+  mnistCnn,
+  mnistMlp,
+  train,
+  type Dataset,
+  type Recipe,
+} from '../../src/train/index.js';
 import { Model } from '../../src/train/model.js';
 
 const test = suite('train/trainer');
@@ -30,6 +41,35 @@ test('train() refuses options and data out of range', async () => {
 
 test('train() stops before it starts on an aborted signal', async () => {
   await rejects(train(mnistMlp(), DATA, { signal: AbortSignal.abort() }), 'TrainError', /training was stopped/);
+});
+
+test('settleBatches takes running statistics anew from the finished weights', async () => {
+  const random = new Random(5);
+  const random400 = {
+    ...set(400),
+    samples: Uint8Array.from({ length: 1600 }, () => Math.floor(random.uniform(0, 256))),
+  };
+  const labels = random400.samples.filter((_, i) => i % 4 === 0).map((byte) => byte >> 7);
+  const data = { ...DATA, train: { ...random400, labels } };
+  const still = { start: 1e-12, end: 1e-12 };
+  const recipe: Recipe = { ...mnistMlp([8]), batchSize: 20, validationSamples: 0, learningRate: still };
+  const backend = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
+  /** How far the means of the first layer's sums are from those of all samples, as a root of mean squares. */
+  const error = async (settleBatches: number): Promise<number> => {
+    const { network } = await train({ ...recipe, settleBatches }, data, { device: backend, epochs: 3 });
+    const [{ outputs, weights, affine }] = network.layers;
+    let squares = 0;
+    for (let n = 0; n < outputs; n++) {
+      const row = weights.values.subarray(4 * n, 4 * n + 4);
+      const total = random400.samples.reduce((sum, byte, i) => sum + (2 * byte - 255) * row[i % 4], 0);
+      squares += (-affine.shift[n] / affine.scale[n] - total / 400) ** 2;
+    }
+    return Math.sqrt(squares / outputs);
+  };
+  const [left, settled, again] = [await error(0), await error(400), await error(400)];
+  backend.dispose();
+  assert.is(settled, again);
+  assert.ok(settled < left / 2, `${settled} of ${left}`);
 });
 
 test('mnistMlp() is 512-512-classes unless told otherwise', () => {

@@ -21,6 +21,7 @@ export function mnistCnn(channels: readonly [number, number, number] = [32, 64, 
     learningRate: { start: 3e-3, end: 1e-5 },
     stepScale: 'glorot',
     init: 'uniform',
+    settleBatches: 500,
     augmentation: { padding: 2, flip: false },
   };
 }
