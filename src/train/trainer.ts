@@ -181,7 +181,7 @@ async function run<T>(
       ...loopOptions,
       ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
     });
-    await settle(backend, model, run, task.order);
+    await settle(backend, model, settings, task.order);
     const test = await evaluator.evaluate(data.test, options.signal);
     const record: TrainingRecord = {
       recipe: recipe.name,
