@@ -34,6 +34,7 @@ interface Dispatch {
 
 export class GpuBackend implements Backend {
   readonly description: string;
+  readonly concurrent = true;
   readonly #handle: TrainDevice;
   readonly #device: GPUDevice;
   readonly #buffers = new Map<Tensor, GPUBuffer>();

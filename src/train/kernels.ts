@@ -278,6 +278,8 @@ export interface Program {
 export interface Backend {
   /** What computes, for the training record. */
   readonly description: string;
+  /** Whether programs run beside the host, which may prepare the next step meanwhile. Default: run() returns when it is done. */
+  readonly concurrent?: boolean;
   compile(calls: readonly Call[]): Promise<Program>;
   /** Overwrites the first data.length elements of `t`. */
   write(t: Tensor, data: Float32Array | Uint32Array): void;

@@ -45,7 +45,7 @@ export interface TrainTask {
   /** The program of an epoch's steps; asked for when an epoch starts or is continued. */
   program(epoch: number): Promise<Program> | Program;
   /** Writes what the step's program reads, but for the optimizer's rates. `count` is the number of the step in the run. */
-  writeStep(epoch: number, step: number, count: number): void;
+  writeStep(epoch: number, step: number, count: number): Promise<void> | void;
   /** A figure of the epoch that ends, if the task has samples to take it from. */
   validate(): Promise<number | undefined>;
   /** The part of the network that first holds a number that is not finite, if one does. */
@@ -157,7 +157,7 @@ export async function runEpochs(backend: Backend, task: TrainTask, options: Loop
     step++;
     const learningRate = task.learningRate(epoch);
     const count = (epoch - 1) * steps + step;
-    task.writeStep(epoch, step, count);
+    await task.writeStep(epoch, step, count);
     backend.write(task.optimizer.rates, task.optimizer.ratesAt(count, learningRate));
     program.run();
     if (step % STEPS_PER_REPORT !== 0 && step !== steps) continue;

@@ -4,7 +4,7 @@
 import { powerOfTwo } from '../numerics/bits.js';
 import { hash32, Random } from '../numerics/random.js';
 import { openBackend, type DeviceChoice } from './backend.js';
-import { augment, type Augmentation } from './data/augment.js';
+import type { Augmentation } from './data/augment.js';
 import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
 import { Evaluator, type TestAnswers } from './evaluator.js';
 import type { Backend, Call } from './kernels.js';
@@ -15,6 +15,7 @@ import { Model, type LatentState, type WeightInit } from './model.js';
 import type { TrainedNetwork, TrainingRecord } from './network.js';
 import { adam, exponentialDecay, glorotStepScale, type Optimizer } from './optimizers.js';
 import { alphaRamp } from './quantizers.js';
+import { sampleSource, type SampleSource } from './samples.js';
 import { floatLayers, type LayerSpec } from './spec.js';
 import { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
@@ -166,12 +167,17 @@ async function run<T>(
   }
   stopIfAborted(options.signal);
   const { backend, close } = await openBackend(options.device ?? 'auto');
+  let batches: SampleSource | undefined;
   try {
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
     if (options.initial) model.writeState(backend, options.initial);
     const evaluator = await Evaluator.create(backend, model, features);
-    const settings = { recipe, training, epochs, random, seed, teacher: options.teacher };
+    const order = Uint32Array.from({ length: training.count }, (_, i) => i);
+    const { batchSize, augmentation } = recipe;
+    const drawn = { training, order, random };
+    batches = await sampleSource(backend, { ...drawn, inputShape: data.inputShape, batchSize, augmentation });
+    const settings = { ...drawn, recipe, epochs, batches, seed, teacher: options.teacher };
     const task = await classification(backend, model, settings, async () => {
       if (!validation) return undefined;
       return (await evaluator.evaluate(validation, options.signal)).accuracy;
@@ -198,6 +204,7 @@ async function run<T>(
     const state = await model.readState(backend);
     return await finish(backend, model, { record, test, validationAccuracies, state });
   } finally {
+    await batches?.close();
     close();
   }
 }
@@ -237,7 +244,10 @@ interface Run {
   readonly recipe: Recipe;
   readonly training: LabelledBytes;
   readonly epochs: number;
+  /** The order of the samples, and what shuffles it. */
+  readonly order: Uint32Array;
   readonly random: Random;
+  readonly batches: SampleSource;
   readonly seed: number;
   readonly teacher: Teacher | undefined;
 }
@@ -250,11 +260,10 @@ function classified({ validation, ...rest }: LoopProgress): TrainProgress {
 async function classification(
   backend: Backend,
   model: Model,
-  { recipe, training, epochs, random, seed, teacher }: Run,
+  { recipe, training, epochs, order, random, batches, seed, teacher }: Run,
   validate: () => Promise<number | undefined>,
 ): Promise<TrainTask> {
   const { batchSize } = recipe;
-  const batches = batchSource(backend, { recipe, training, inputShape: model.inputShape, random });
   const labels = tensor('batch labels', [batchSize], 'u32');
   const totals = tensor('totals', [2]);
   const key = tensor('noise key', [1], 'u32');
@@ -273,7 +282,6 @@ async function classification(
   const alpha = alphaRamp(epochs);
   const rates = recipe.learningRate;
   const learningRate = typeof rates === 'function' ? rates(epochs) : exponentialDecay(rates.start, rates.end, epochs);
-  const order = Uint32Array.from({ length: training.count }, (_, i) => i);
   return {
     identity: { recipe: recipe.name, seed, epochs, batchSize, samples: training.count },
     epochs,
@@ -285,17 +293,17 @@ async function classification(
     totals,
     state: [...model.state, ...step.state],
     order,
-    random,
+    random: batches.random,
     startEpoch: () => random.shuffle(order),
     program: (epoch) => (model.ramps ? backend.compile(model.withAlpha(step.calls, alpha(epoch - 1))) : step.program),
     writeStep(_, place, count) {
       backend.write(key, Uint32Array.of(hash32(seed) ^ count));
       const batch = order.subarray((place - 1) * batchSize, place * batchSize);
-      batches.write(batch);
       backend.write(
         labels,
         batch.map((sample) => training.labels[sample]),
       );
+      return batches.write(place);
     },
     validate,
     firstNonFinite: () => model.firstNonFinite(backend),
@@ -373,44 +381,6 @@ const TEACHER = 'teacher ';
 function stepScaleOf({ stepScale }: Recipe, fan: readonly [number, number]): number {
   if (stepScale === 'none') return 1;
   return stepScale === 'glorot' ? glorotStepScale(...fan) : powerOfTwo(glorotStepScale(...fan));
-}
-
-/** Where a step's samples come from: the whole set on the device, or where they are augmented, a batch that the host writes. */
-function batchSource(
-  backend: Backend,
-  {
-    recipe: { batchSize, augmentation },
-    training,
-    inputShape,
-    random,
-  }: Pick<Run, 'recipe' | 'training' | 'random'> & { readonly inputShape: readonly number[] },
-): { readonly samples: Tensor; readonly indices: Tensor; readonly write: (batch: Uint32Array) => void } {
-  const indices = tensor('batch indices', [batchSize], 'u32');
-  if (!augmentation) {
-    const data = words(training.samples);
-    const samples = tensor('training samples', [data.length], 'u32');
-    backend.write(samples, data);
-    return { samples, indices, write: (batch) => backend.write(indices, batch) };
-  }
-  if (inputShape.length !== 3) {
-    throw new RangeError(`"augmentation" expected height, width and channels, got [${inputShape.join(', ')}]`);
-  }
-  const features = product(inputShape);
-  const bytes = new Uint8Array(batchSize * features);
-  const samples = tensor('augmented samples', [Math.ceil(bytes.length / 4)], 'u32');
-  backend.write(
-    indices,
-    Uint32Array.from({ length: batchSize }, (_, i) => i),
-  );
-  const write = (batch: Uint32Array): void => {
-    batch.forEach((sample, i) => {
-      const from = training.samples.subarray(sample * features, (sample + 1) * features);
-      const to = bytes.subarray(i * features, (i + 1) * features);
-      augment(from, to, inputShape as [number, number, number], augmentation, random);
-    });
-    backend.write(samples, words(bytes));
-  };
-  return { samples, indices, write };
 }
 
 function product(shape: readonly number[]): number {

@@ -4,12 +4,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
 import { CpuBackend } from '../../src/train/cpu/backend.js';
-import type { Call } from '../../src/train/kernels.js';
+import type { Checkpoint } from '../../src/train/checkpoint.js';
+import { Prefetcher } from '../../src/train/data/prefetch.js';
+import type { Backend, Call } from '../../src/train/kernels.js';
 import { SIGN } from '../../src/train/maps.js';
+import { train, type Recipe, type TrainOptions, type TrainProgress } from '../../src/train/trainer.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
 import { CpuReference } from './cpu.js';
 import { kernelTests } from './kernels.js';
-import { trainingTests } from './training.js';
+import { CONV_RECIPE, DATA, rejects, trainingTests } from './training.js';
 
 const test = suite('train/cpu');
 const wasm = readFileSync('dist/train.simd.wasm');
@@ -93,6 +96,59 @@ for (const [transposeA, transposeB] of [
     }
   });
 }
+
+test('batches that a thread prepares ahead change neither results nor checkpoints, and the thread ends with the run', async () => {
+  const recipe: Recipe = { ...CONV_RECIPE, epochs: 3, augmentation: { padding: 1, flip: true } };
+  // A device that says that it leaves the host free.
+  const concurrent: Backend = {
+    concurrent: true,
+    description: two.description,
+    compile: (calls) => two.compile(calls),
+    write: (t, data) => two.write(t, data),
+    read: (t) => two.read(t),
+    dispose: () => {},
+  };
+  const create = Prefetcher.create.bind(Prefetcher);
+  let [begun, ended] = [0, 0];
+  Prefetcher.create = async (...args) => {
+    const prefetcher = await create(...args);
+    const dispose = prefetcher.dispose.bind(prefetcher);
+    begun++;
+    prefetcher.dispose = async () => {
+      await dispose();
+      ended++;
+    };
+    return prefetcher;
+  };
+  try {
+    const run = async (device: Backend, options: TrainOptions = {}) => {
+      const checkpoints: Checkpoint[] = [];
+      const onCheckpoint = (checkpoint: Checkpoint) => void checkpoints.push(checkpoint);
+      const trained = train(recipe, DATA, { device, onCheckpoint, checkpointSeconds: 0, ...options });
+      return { checkpoints, trained, result: await trained.catch(() => null) };
+    };
+    const usual = await run(two);
+    assert.is(begun, 0);
+    const ahead = await run(concurrent);
+    assert.equal([begun, ended], [1, 1]);
+    assert.equal(ahead.result, usual.result);
+    // The order, and the generator as if nothing had been drawn ahead.
+    assert.ok(usual.checkpoints.length >= 6);
+    assert.equal(ahead.checkpoints, usual.checkpoints);
+    const inside = ahead.checkpoints.find(({ epoch, step }) => epoch === 2 && step === 10)!;
+    assert.equal((await run(concurrent, { resume: inside })).result, usual.result);
+    const stop = new AbortController();
+    const onProgress = ({ epoch }: TrainProgress) => epoch === 2 && stop.abort();
+    const stopped = await run(concurrent, { signal: stop.signal, onProgress });
+    await rejects(stopped.trained, /training was stopped/);
+    assert.equal([begun, ended], [3, 3]);
+    const last = stopped.checkpoints.at(-1)!;
+    assert.is(last.epoch, 2);
+    assert.equal((await run(two, { resume: last })).result, usual.result);
+  } finally {
+    Prefetcher.create = create;
+  }
+});
 
 test('a backend of no threads is refused', async () => {
   const error: unknown = await CpuBackend.create({ threads: 0, wasm }).catch((reason: unknown) => reason);

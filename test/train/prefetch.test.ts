@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataError } from '../../src/errors.js';
 import { Random } from '../../src/numerics/random.js';
+import { augment, drawAugmentation } from '../../src/train/data/augment.js';
 import { writeBatch, type BatchRequest, type BatchSource } from '../../src/train/data/batches.js';
 import { Prefetcher } from '../../src/train/data/prefetch.js';
 import { rejects } from './training.js';
@@ -78,6 +79,29 @@ test('a batch follows from seed and key: others differ, in whatever order', () =
   assert.not.equal(directly({ ...source, seed: 12 }, request), bytes);
   assert.not.equal(directly(source, { ...request, key: 4 }), bytes);
   assert.equal(directly({ ...source, augmentation: null }, request), samples);
+});
+
+test('a batch may bring the state of its generator: augment() draws the same from there', async () => {
+  const shared = new Random(77);
+  shared.below(9);
+  const indices = Uint32Array.of(4, 0, 39);
+  const request: BatchRequest = { indices, key: 0, random: shared.state() };
+  const expected = new Uint8Array(3 * FEATURES);
+  const shape = SHAPE as [number, number, number];
+  indices.forEach((index, i) => {
+    const from = samples.subarray(index * FEATURES, (index + 1) * FEATURES);
+    augment(from, expected.subarray(i * FEATURES, (i + 1) * FEATURES), shape, source.augmentation!, shared);
+  });
+  for (const thread of [true, false]) {
+    const prefetcher = await Prefetcher.create(source, { thread });
+    prefetcher.request(request);
+    assert.equal((await prefetcher.next()).samples, expected);
+    await prefetcher.dispose();
+  }
+  const drawing = new Random(0);
+  drawing.restore(request.random!);
+  indices.forEach(() => drawAugmentation(source.augmentation!, drawing));
+  assert.equal(drawing.state(), shared.state());
 });
 
 test('Prefetcher rejects a batch that is awaited while it is disposed of', async () => {

@@ -223,7 +223,7 @@ function labelled(count: number, random: Random): LabelledBytes {
   return { count, samples, labels };
 }
 
-const DATA: Dataset = {
+export const DATA: Dataset = {
   name: 'bright rows',
   inputShape: [5, 5, 1],
   classes: ['first', 'middle', 'last'],
@@ -247,7 +247,7 @@ const RECIPE: Recipe = {
   init: 'uniform',
 };
 
-const CONV_RECIPE: Recipe = {
+export const CONV_RECIPE: Recipe = {
   ...RECIPE,
   name: 'tiny-conv',
   layers: (classes) => [

@@ -9,18 +9,30 @@ export interface Augmentation {
   readonly flip: boolean;
 }
 
+/** What happens to one picture. */
+export interface Shift {
+  readonly down: number;
+  readonly right: number;
+  readonly mirrored: boolean;
+}
+
+/** Draws what happens to the next picture. */
+export function drawAugmentation({ padding, flip }: Augmentation, random: Random): Shift {
+  const side = 2 * padding + 1;
+  const down = random.below(side) - padding;
+  const right = random.below(side) - padding;
+  return { down, right, mirrored: flip && random.below(2) === 1 };
+}
+
 /** Writes an augmented copy of `from` to `to`, both of shape [height, width, channels]. */
 export function augment(
   from: Uint8Array,
   to: Uint8Array,
   [height, width, channels]: readonly [number, number, number],
-  { padding, flip }: Augmentation,
+  augmentation: Augmentation,
   random: Random,
 ): void {
-  const side = 2 * padding + 1;
-  const down = random.below(side) - padding;
-  const right = random.below(side) - padding;
-  const mirrored = flip && random.below(2) === 1;
+  const { down, right, mirrored } = drawAugmentation(augmentation, random);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const [row, column] = [y + down, (mirrored ? width - 1 - x : x) + right];

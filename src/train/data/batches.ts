@@ -1,5 +1,5 @@
 // Batches of a data set as bytes, augmented where that is asked for. What a batch is follows from its request alone: its
-// random numbers come from the run's seed and the request's key, so that a thread, another order or a continued run makes
+// random numbers come from the run's seed and the request's key, or from the state that it brings, so that a thread, another order or a continued run makes
 // the same bytes.
 import { DataError } from '../../errors.js';
 import { hash32, Random } from '../../numerics/random.js';
@@ -22,10 +22,12 @@ export interface BatchRequest {
   readonly indices: Uint32Array;
   /** Names the batch within the run, the number of the step, say: an integer >= 0. */
   readonly key: number;
+  /** Where the generator of the batch stands, as Random.state() gives it. Default: where seed and key put it. */
+  readonly random?: readonly number[];
 }
 
 /** Bytes of a request's samples, one after another: written to `out`, whose length is theirs. @throws DataError */
-export function writeBatch(source: BatchSource, { indices, key }: BatchRequest, out: Uint8Array): void {
+export function writeBatch(source: BatchSource, { indices, key, random: state }: BatchRequest, out: Uint8Array): void {
   const { samples, inputShape, augmentation, seed } = source;
   const features = featuresOf(source);
   const count = samples.length / features;
@@ -33,6 +35,7 @@ export function writeBatch(source: BatchSource, { indices, key }: BatchRequest, 
   if (wrong >= 0)
     throw new DataError(`batch ${key} expected samples below ${count}, got ${indices[wrong]} at ${wrong}`);
   const random = new Random(hash32(hash32(seed >>> 0) + key));
+  if (state) random.restore(state);
   indices.forEach((index, i) => {
     const from = samples.subarray(index * features, (index + 1) * features);
     const to = out.subarray(i * features, (i + 1) * features);

@@ -71,8 +71,8 @@ export class Prefetcher {
     worker.on('exit', () => prefetcher.#fail(new TrainError('the prefetch thread ended')));
     worker.unref();
     prefetcher.#preparer = {
-      prepare({ indices, key }, out) {
-        worker.postMessage({ indices, key, out }, [out.buffer as ArrayBuffer]);
+      prepare(request, out) {
+        worker.postMessage({ ...request, out }, [out.buffer as ArrayBuffer]);
       },
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
       close: async () => void (await worker.terminate()),
@@ -86,9 +86,9 @@ export class Prefetcher {
   }
 
   /** Asks for a batch; its turn in next() is that of the request. The indices are copied. */
-  request({ indices, key }: BatchRequest): void {
+  request({ indices, key, random }: BatchRequest): void {
     if (!Number.isSafeInteger(key) || key < 0) throw new RangeError(`"key" expected an integer >= 0, got ${key}`);
-    const request = { indices: indices.slice(), key };
+    const request = { indices: indices.slice(), key, ...(random && { random }) };
     let settle!: (reply: Uint8Array | Error) => void;
     const done = new Promise<Uint8Array>((resolve, reject) => {
       settle = (reply) => (reply instanceof Error ? reject(reply) : resolve(reply));
