@@ -16,7 +16,13 @@ import type { LanguageRecipeName, RecipeName } from './recipes.js';
 import { printable } from './text.js';
 
 // By name only: the modules behind them load the trainer, which --help does not need.
-const RECIPE_NAMES: readonly RecipeName[] = ['mnist-mlp', 'mnist-cnn', 'cifar10-convnet', 'cifar10-tiny'];
+const RECIPE_NAMES: readonly RecipeName[] = [
+  'mnist-mlp',
+  'mnist-cnn',
+  'cifar10-convnet',
+  'cifar10-tiny',
+  'cifar10-resnet',
+];
 const LANGUAGE_NAMES: readonly LanguageRecipeName[] = ['ptb-lstm', 'ptb-char-rnn'];
 /** Options of run that belong to --prompt. */
 const DRAW_OPTIONS = ['length', 'seed', 'temperature'] as const;

@@ -3,6 +3,7 @@ import {
   atPrecision,
   cifar10Convnet,
   cifar10ConvnetBetter,
+  cifar10Resnet,
   cifar10Tiny,
   floatTwin,
   lowBits,
@@ -23,6 +24,8 @@ interface Entry {
   readonly recipe: () => Recipe;
   readonly dataset: DatasetName;
   readonly variants: Partial<Record<Variant, () => Recipe>>;
+  /** Its activations are signs, whatever the weights are. */
+  readonly signs?: true;
 }
 
 export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
@@ -34,6 +37,7 @@ export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
     variants: { paper: cifar10Convnet, better: cifar10ConvnetBetter },
   },
   'cifar10-tiny': { recipe: cifar10Tiny, dataset: 'cifar10', variants: {} },
+  'cifar10-resnet': { recipe: cifar10Resnet, dataset: 'cifar10', variants: {}, signs: true },
 };
 
 /** Recipes of language models, for the Penn Treebank. */
@@ -41,7 +45,7 @@ export const LANGUAGE_RECIPES = { 'ptb-lstm': ptbLstm, 'ptb-char-rnn': ptbCharRn
 
 export type LanguageRecipeName = keyof typeof LANGUAGE_RECIPES;
 
-export type RecipeName = 'mnist-mlp' | 'mnist-cnn' | 'cifar10-convnet' | 'cifar10-tiny';
+export type RecipeName = 'mnist-mlp' | 'mnist-cnn' | 'cifar10-convnet' | 'cifar10-tiny' | 'cifar10-resnet';
 
 export interface RecipeOptions {
   readonly variant?: Variant;
@@ -56,7 +60,7 @@ export interface RecipeOptions {
 /** @throws UsageError if the recipe has no such variant, or the quantizer no such bits */
 export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
   const { variant, bits, quantizer = 'aqe', float } = options;
-  const { recipe, variants } = RECIPES[name];
+  const { recipe, variants, signs } = RECIPES[name];
   const made = variant === undefined ? recipe : variants[variant];
   if (!made) {
     const known = Object.keys(variants).join(' or ');
@@ -64,6 +68,8 @@ export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
   }
   const quantized = (['bits', 'quantizer'] as const).find((option) => options[option] !== undefined);
   if (float && quantized) throw new UsageError(`option --${quantized} expected a quantized net, got --float`);
+  if (float && signs)
+    throw new UsageError(`option --float expected a recipe without a stream of integers, got ${name}`);
   if (float) return floatTwin(made());
   if (bits === undefined) return made();
   const most = quantizer === 'aqe' ? 4 : 7;
@@ -71,6 +77,11 @@ export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
   if (!weights || !activations || weights > most || activations > most) {
     throw new UsageError(
       `option --bits expected weights/activations of 1 to ${most} bits with ${quantizer}, got ${bits}`,
+    );
+  }
+  if (signs && (quantizer !== 'aqe' || activations !== 1)) {
+    throw new UsageError(
+      `option --bits of ${name} expected activations of 1 bit with aqe, got ${bits} with ${quantizer}`,
     );
   }
   return atPrecision(made(), lowBits(quantizer, weights, activations));

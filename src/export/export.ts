@@ -8,24 +8,43 @@
 // Levels. Activations -1, +1 are bits. Consecutive integers from `first` on are levels l = v - first, of which the next layer
 // makes sums that are too small by first * sum(weights), a constant: its thresholds and scores take it in, and a pixel
 // outside the picture, v = 0, is the level -first. Other integers are looked up behind the pool, as int8.
+//
+// Streams. A convolution beside a stream is one node: its requantization takes the stream, or what a pool and a concatenation make
+// of it, as its second input.
 import { ExportError } from '../errors.js';
 import { GraphBuilder, type Built, type DenseOptions } from '../model/builder.js';
 import { elements, type Graph, type TensorType } from '../model/graph.js';
 import {
   centered,
+  int16,
   int32,
   int8,
   integerAffine,
   levels,
   multiThreshold,
+  requantize,
+  roundingShift,
   threshold,
   type TransformSpec,
 } from '../model/specs.js';
-import type { TrainedConv, TrainedLayer, TrainedNetwork, Staircase } from '../train/network.js';
+import {
+  MEAN_BOUND,
+  MEAN_STEP,
+  STREAM_BOUND,
+  STREAM_STEP,
+  type Staircase,
+  type TrainedConv,
+  type TrainedDense,
+  type TrainedLayer,
+  type TrainedNetwork,
+  type TrainedResidual,
+} from '../train/network.js';
 import { foldToScores, foldToThresholds } from './fold.js';
 
 /** Largest |v| of an 8-bit input, v = 2p - 255. */
 const BYTE_BOUND = 255;
+
+type TrainedProductLayer = TrainedConv | TrainedDense;
 
 /** What the inputs of a layer are in the file. */
 interface Flow {
@@ -54,14 +73,59 @@ export function exportNetwork(network: TrainedNetwork): Graph {
   let flow: Flow = { tensor: input, bound: BYTE_BOUND, first: 0 };
   network.layers.forEach((layer, i) => {
     const last = i === network.layers.length - 1;
-    checkLayer(layer, flow.tensor.shape, last);
+    checkLayer(layer, flow.tensor, last);
+    if (layer.kind === 'residual') {
+      flow = streamed(builder, flow, layer);
+      return;
+    }
     const { activation } = layer;
+    if (layer.kind === 'dense' && layer.meanOf) flow = meanOf(builder, flow, layer, layer.meanOf);
     flow = activation ? hidden(builder, flow, layer, activation) : scores(builder, flow, layer);
   });
   return builder.output(flow.tensor).build();
 }
 
-function scores(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: TrainedLayer): Flow {
+/** A convolution beside the stream, or at its beginning. */
+function streamed(builder: GraphBuilder, { tensor, first }: Flow, layer: TrainedResidual): Flow {
+  const { name, outputs, kernel, stride, weights, multipliers, bits, joined, inputShape } = layer;
+  const padding = (kernel - 1) / 2;
+  const channels = inputShape[2];
+  const totals = sumsOf(weights.values, outputs);
+  const signs = joined ? builder.sign(`${name}/sign`, tensor) : tensor;
+  const offset = joined ? 0 : first;
+  let way = tensor;
+  if (joined && stride === 2) way = builder.avgPool(`${name}/means`, way, { size: 2, type: int16, scale: STREAM_STEP });
+  if (joined && outputs !== channels) way = builder.concat(`${name}/doubled`, [way, way]);
+  const made = builder.conv2d(name, signs, {
+    weights: { ...weights, shape: [outputs, kernel, kernel, channels] },
+    strides: stride,
+    padding: { top: padding, left: padding, bottom: padding, right: padding, value: 0 - offset },
+    transform: requantize(
+      multipliers.map((k) => k * 2 ** (30 - bits)),
+      30,
+      {
+        biases: layer.biases.map((bias, n) => bias + offset * totals[n]),
+        minimum: -STREAM_BOUND,
+        ...(joined && { residualMultiplier: 2 ** 30 }),
+      },
+    ),
+    type: int16,
+    scale: STREAM_STEP,
+    ...(joined && { residual: way }),
+  });
+  return { tensor: made, bound: STREAM_BOUND, first: 0 };
+}
+
+/** The stream's means as 8-bit numbers: sums, shifted. */
+function meanOf(builder: GraphBuilder, { tensor }: Flow, { name }: TrainedDense, shape: readonly number[]): Flow {
+  const sums = builder.globalAvgPool(`${name}/sums`, tensor, { type: int32 });
+  const shift = Math.log2((shape[0] * shape[1] * MEAN_STEP) / STREAM_STEP);
+  const transform = roundingShift(shift, { minimum: -MEAN_BOUND });
+  const means = builder.apply(`${name}/means`, sums, transform, { type: int8, scale: MEAN_STEP });
+  return { tensor: means, bound: MEAN_BOUND, first: 0 };
+}
+
+function scores(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: TrainedProductLayer): Flow {
   const { name, outputs, weights } = layer;
   const inputs = inputsOf(layer);
   const totals = sumsOf(weights.values, outputs);
@@ -77,7 +141,12 @@ function scores(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: Tr
   return { tensor: scored, bound: 0, first: 0 };
 }
 
-function hidden(builder: GraphBuilder, { tensor, bound, first }: Flow, layer: TrainedLayer, steps: Staircase): Flow {
+function hidden(
+  builder: GraphBuilder,
+  { tensor, bound, first }: Flow,
+  layer: TrainedProductLayer,
+  steps: Staircase,
+): Flow {
   const { name, outputs } = layer;
   const inputs = inputsOf(layer);
   const limit = bound * sizeOf(layer.weights.values, outputs);
@@ -163,24 +232,36 @@ function inputsOf(layer: TrainedLayer): number {
   return layer.kind === 'dense' ? layer.inputs : layer.kernel ** 2 * layer.inputShape[2];
 }
 
-function checkLayer(layer: TrainedLayer, shape: readonly number[], last: boolean): void {
-  const { name, outputs, weights, activation } = layer;
+function checkLayer(layer: TrainedLayer, tensor: Built, last: boolean): void {
+  const { shape, encoding } = tensor;
+  const { name, outputs, weights } = layer;
   const expectedWeights = inputsOf(layer) * outputs;
-  if (layer.kind === 'dense' && layer.inputs !== elements(shape)) {
-    throw new ExportError(`layer "${name}" expected ${elements(shape)} inputs, got ${layer.inputs}`);
+  const stream = encoding === 'int16';
+  const takesStream = layer.kind === 'residual' ? layer.joined : layer.kind === 'dense' && layer.meanOf !== undefined;
+  if (stream !== takesStream) {
+    const [expected, got] = stream ? ['to go on from a stream', 'other inputs'] : ['inputs that are no stream', 'one'];
+    throw new ExportError(`layer "${name}" expected ${expected}, got ${got}`);
   }
-  if (layer.kind === 'conv2d') checkImage(layer, shape, last);
+  const features = stream ? shape[2] : elements(shape);
+  if (layer.kind === 'dense' && layer.inputs !== features) {
+    throw new ExportError(`layer "${name}" expected ${features} inputs, got ${layer.inputs}`);
+  }
+  if (layer.kind !== 'dense') checkImage(layer, shape, last);
   if (weights.values.length !== expectedWeights) {
     throw new ExportError(`layer "${name}" expected ${expectedWeights} weights, got ${weights.values.length}`);
   }
-  if ((activation === null) !== last) {
+  if (layer.kind !== 'residual' && (layer.activation === null) !== last) {
     const [expected, got] = last ? ['no activation, as the last layer', 'one'] : ['an activation', 'none'];
     throw new ExportError(`layer "${name}" expected ${expected}, got ${got}`);
   }
 }
 
-function checkImage({ name, inputShape }: TrainedConv, shape: readonly number[], last: boolean): void {
-  if (last) throw new ExportError(`layer "${name}" expected a dense layer at the end, got conv2d`);
+function checkImage(
+  { kind, name, inputShape }: TrainedConv | TrainedResidual,
+  shape: readonly number[],
+  last: boolean,
+): void {
+  if (last) throw new ExportError(`layer "${name}" expected a dense layer at the end, got ${kind}`);
   if (inputShape.join() !== shape.join()) {
     throw new ExportError(`layer "${name}" expected inputs [${shape.join(', ')}], got [${inputShape.join(', ')}]`);
   }

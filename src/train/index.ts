@@ -53,6 +53,7 @@ export {
   type DenseSpec,
   type LayerSpec,
   type Precision,
+  type ResidualSpec,
 } from './spec.js';
 export type {
   IntegerWeights,
@@ -60,10 +61,12 @@ export type {
   TrainedConv,
   TrainedDense,
   TrainedLayer,
+  TrainedResidual,
   TrainedNetwork,
   TrainingRecord,
 } from './network.js';
 export { cifar10Convnet, cifar10ConvnetBetter } from './recipes/cifar10-convnet.js';
+export { cifar10Resnet } from './recipes/cifar10-resnet.js';
 export { cifar10Tiny } from './recipes/cifar10-tiny.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';

@@ -104,6 +104,11 @@ export function map(tape: Tape, x: Tensor, spec: MapSpec, label: string, blend: 
   });
 }
 
+/** y = factor * x; dx = factor * dy. */
+export function scaled(tape: Tape, x: Tensor, factor: number, label: string): Tensor {
+  return weightedSum(tape, [[x, factor]], label);
+}
+
 /** y = sum of factor * x over the given tensors of one shape: residual connections, weighted losses. dx = factor * dy. */
 export function weightedSum(tape: Tape, parts: readonly (readonly [Tensor, number])[], label: string): Tensor {
   const output = tensor(label, parts[0][0].shape);
@@ -165,6 +170,39 @@ export function slice(tape: Tape, x: Tensor, from: number, width: number, label:
       if (!dx) return [];
       return [{ kernel: 'sliceBackward', params: { ...params, accumulate: dx.accumulate }, tensors: [dy, dx.tensor] }];
     },
+  });
+}
+
+/** y (B, sum of C) = the columns of all parts (B, C) one behind the other; a part may occur more than once. */
+export function concat(tape: Tape, parts: readonly Tensor[], label: string): Tensor {
+  const [rows] = matrixShape(parts[0]);
+  const columns = parts.reduce((sum, part) => sum + matrixShape(part)[1], 0);
+  const output = tensor(label, [rows, columns]);
+  let next = 0;
+  const places = parts.map((part) => {
+    const [height, width] = matrixShape(part);
+    if (height !== rows) throw new RangeError(`concat "${label}" expected ${rows} rows, got ${height}`);
+    const from = next;
+    next += width;
+    return { part, params: { rows, columns, from, width } };
+  });
+  return tape.record({
+    inputs: [...new Set(parts)],
+    output,
+    forward: places.map(({ part, params }, i) => {
+      return { kernel: 'sliceBackward', params: { ...params, accumulate: i > 0 }, tensors: [part, output] };
+    }),
+    backward: (dy, target) =>
+      places.flatMap(({ part, params }): Call[] => {
+        const dx = target(part);
+        if (!dx) return [];
+        const share = tensor(`${label} d at ${params.from}`, part.shape);
+        const added = { size: part.size, factor: 1, accumulate: dx.accumulate };
+        return [
+          { kernel: 'slice', params, tensors: [dy, share] },
+          { kernel: 'scale', params: added, tensors: [share, dx.tensor] },
+        ];
+      }),
   });
 }
 
@@ -321,11 +359,17 @@ export interface BatchNormTensors {
  * dbeta = sum(dy), dgamma = sum(dy h), dx = gamma r (dy - dbeta/B - h dgamma/B).
  * Means, sums and the (biased) variance are over the B rows.
  */
-export function batchNorm(tape: Tape, x: Tensor, norm: BatchNormTensors, label: string): Tensor {
+export function batchNorm(
+  tape: Tape,
+  x: Tensor,
+  norm: BatchNormTensors,
+  label: string,
+  epsilon = BATCH_NORM_EPSILON,
+): Tensor {
   return normalization(tape, x, norm, label, {
     forward: 'batchNorm',
     backward: 'batchNormBackward',
-    epsilon: BATCH_NORM_EPSILON,
+    epsilon,
     momentum: BATCH_NORM_MOMENTUM,
   });
 }

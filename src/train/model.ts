@@ -2,6 +2,7 @@
 // statistics and estimators, and the evaluation pass with integer weights and integer thresholds, which computes what the
 // exported network will; of a float twin, with its weights and activations as they are. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with quantized weights, max
 // pooling behind convolutions, normalization, activation; the last layer keeps its normalized sums as scores.
+// Convolutions beside a stream have the formulas of residual.ts.
 import { ap2 } from '../numerics/ap2.js';
 import type { Affine } from '../numerics/batchnorm.js';
 import type { Random } from '../numerics/random.js';
@@ -14,7 +15,6 @@ import {
   conv2d,
   dense,
   dropout,
-  map,
   outputSide,
   pool,
   reshape,
@@ -22,11 +22,13 @@ import {
   sign,
   staircase as staircaseOf,
   affineSign,
+  map,
   type BackwardPath,
   type BatchNormTensors,
+  type ImageShape,
 } from './layers.js';
-import { HARD_TANH, RELU } from './maps.js';
-import type { IntegerWeights, Staircase, TrainedLayer } from './network.js';
+import { grid, HARD_TANH, RELU } from './maps.js';
+import { MEAN_BOUND, MEAN_STEP, type IntegerWeights, type Staircase, type TrainedLayer } from './network.js';
 import {
   activate,
   integerWeights,
@@ -38,8 +40,18 @@ import {
   type FloatWeights,
   type WeightQuantizer,
 } from './precision.js';
+import {
+  integerMean,
+  join,
+  mean,
+  INTEGER_STREAM,
+  STREAM,
+  STREAM_EPSILON,
+  streamMultipliers,
+  type StreamPlace,
+} from './residual.js';
 import { quantizeGradient, statQuant, type GradientPrecision } from './quantizers.js';
-import type { LayerSpec } from './spec.js';
+import type { DenseSpec, LayerSpec, ResidualSpec } from './spec.js';
 import type { Tape } from './tape.js';
 import { tensor, type Tensor } from './tensor.js';
 
@@ -55,6 +67,8 @@ interface Layer {
   readonly activation: ActivationQuantizer | FloatActivation | null;
   /** Shape of a sample before the layer: [features] or [height, width, channels]. */
   readonly inputShape: readonly number[];
+  /** Shape of the stream that the layer joins, or takes the mean of; null where none comes in. */
+  readonly stream: readonly [number, number, number] | null;
   /** The real number that v = 1 of the inputs stands for, and the largest |v|. */
   readonly inputScale: number;
   readonly inputBound: number;
@@ -71,7 +85,7 @@ interface Evaluation {
   /** Integer weights, (O, I); of a float twin the weights. */
   readonly weights: Tensor;
   /**
-   * (2, C) scale and shift where the activation is a sign; a staircase's table (T + 1, C) elsewhere; of a float twin (C, C)
+   * (2, C) scale and shift where the activation is a sign; biases (C) beside a stream; a staircase's table (T + 1, C) elsewhere; of a float twin (C, C)
    * with the scales on its diagonal.
    */
   readonly decisions: Tensor;
@@ -79,6 +93,9 @@ interface Evaluation {
   readonly values: Tensor;
   readonly steps: Staircase | null;
 }
+
+/** Whole numbers, as many as float32 has in a row. */
+const INTEGERS = grid(1, 2 ** 24);
 
 /** A parameter as the optimizer sees it. */
 export interface Parameter {
@@ -105,22 +122,40 @@ export class Model {
     // Bytes p come as the odd numbers 2p - 255, in training too.
     let [scale, bound] = [1, 255];
     const isFloat = specs[0]?.weights?.kind === 'float';
+    let streams = false;
     this.#layers = specs.map((spec) => {
       const { name, outputs } = spec;
+      const stream = streams ? (shape as readonly [number, number, number]) : null;
+      if (stream && spec.kind === 'dense') {
+        checkMean(spec, stream);
+        [shape, scale, bound] = [[stream[2]], MEAN_STEP, MEAN_BOUND];
+      }
+      if (spec.kind === 'residual') {
+        checkResidual(spec, shape, streams);
+        if (streams) [scale, bound] = [1, 1];
+      } else if (stream && spec.kind === 'conv2d') {
+        throw new RangeError(`conv2d "${name}" expected no stream before it: residual or dense layers go on from one`);
+      }
       const next = outputShape(spec, shape);
-      const window = spec.kind === 'conv2d' ? spec.kernel ** 2 : 1;
-      const inputs = spec.kind === 'conv2d' ? window * shape[2] : product(shape);
+      const window = spec.kind === 'dense' ? 1 : spec.kernel ** 2;
+      const inputs = spec.kind === 'dense' ? product(shape) : window * shape[2];
       const activation = spec.activation === 'sign' ? { kind: 'sign' as const } : spec.activation;
       const float = spec.weights?.kind === 'float';
       if (float !== isFloat || (activation !== 'none' && isFloatActivation(activation) !== float)) {
         throw new RangeError(`layer "${name}" expected weights and activations all quantized or all float, got both`);
       }
-      const steps = activation === 'none' || isFloatActivation(activation) ? null : staircase(activation);
+      const steps =
+        activation === 'none' || isFloatActivation(activation) || spec.kind === 'residual'
+          ? null
+          : staircase(activation);
+      const rows = float ? outputs : isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0);
+      const decisions = spec.kind === 'residual' ? [outputs] : [rows, outputs];
       const layer: Layer = {
         spec,
         quantizer: spec.weights ?? { kind: 'sign' },
         activation: activation === 'none' ? null : activation,
         inputShape: shape,
+        stream,
         inputScale: scale,
         inputBound: bound,
         inputs,
@@ -133,23 +168,23 @@ export class Model {
         },
         evaluation: {
           weights: tensor(`${name} integer weights`, [outputs, inputs]),
-          decisions: tensor(`${name} decisions`, [
-            float ? outputs : isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0),
-            outputs,
-          ]),
+          decisions: tensor(`${name} decisions`, decisions),
           values: tensor(`${name} values`, [float ? outputs : (steps?.values.length ?? 1)]),
           steps,
         },
       };
       if (steps) [scale, bound] = [steps.scale, Math.max(...steps.values.map(Math.abs))];
       shape = next;
+      streams = spec.kind === 'residual';
       return layer;
     });
-    this.parameters = this.#layers.flatMap(({ fan, quantizer, weights, norm }) => [
+    if (streams) throw new RangeError(`"layers" expected a dense layer at the end of a stream, got none`);
+    this.parameters = this.#layers.flatMap(({ spec, fan, quantizer, weights, norm }) => [
       // A straight-through estimator passes nothing to weights beyond 1; the slope of tanh never ends, nor that of no
       // quantizer.
       { tensor: weights, fan, clip: quantizer.kind === 'dorefa' || quantizer.kind === 'float' ? null : 1 },
-      { tensor: norm.gamma, fan: null, clip: null },
+      // Beside a stream gamma bounds what a sum is worth.
+      { tensor: norm.gamma, fan: null, clip: spec.kind === 'residual' ? 1 : null },
       { tensor: norm.beta, fan: null, clip: null },
     ]);
   }
@@ -217,6 +252,22 @@ export class Model {
       const noise = (place: number) => ({ key, stream: 4 * i + place });
       const weights = quantizeWeights(tape, layer.weights, layer.quantizer, noise(0), `${spec.name} quantized`);
       const path = spec.gradient && gradientPath(spec.gradient, noise(1), samples);
+      if (spec.kind === 'residual') {
+        const { stream } = layer;
+        const { name } = spec;
+        const bits =
+          stream && layer.activation
+            ? activate(tape, activations, layer.activation, noise(2), `${name} activations`)
+            : activations;
+        const y = batchNorm(tape, sumsOf(tape, bits, layer, weights, path), norm, `${name} norm`, STREAM_EPSILON);
+        const way = stream && activations;
+        activations = join(tape, way, y, placeOf(spec, layer, samples), STREAM, `${name} stream`);
+        return;
+      }
+      if (layer.stream) {
+        activations = mean(tape, activations, imageOf(layer.stream, samples), `${spec.name} means`);
+        features = activations;
+      }
       const sums = sumsOf(tape, activations, layer, weights, path);
       const normalize = spec.norm === 'shift' ? shiftNorm : batchNorm;
       activations = normalize(tape, sums, norm, `${spec.name} norm`);
@@ -254,10 +305,22 @@ export class Model {
 
   /** Records the evaluation pass on x (B, I); returns the last layer's sums (B, classes), exact integers of a quantized net. */
   evaluationPass(tape: Tape, x: Tensor): Tensor {
+    const samples = x.size / product(this.inputShape);
     let activations = x;
     for (const layer of this.#layers) {
       const { spec, evaluation, activation } = layer;
       const { weights, decisions, values, steps } = evaluation;
+      if (spec.kind === 'residual') {
+        const bits = layer.stream ? sign(tape, activations, `${spec.name} signs`) : activations;
+        const sums = sumsOf(tape, bits, layer, weights);
+        const steps = map(tape, addBias(tape, sums, decisions, `${spec.name} fine`), INTEGERS, `${spec.name} steps`);
+        const way = layer.stream && activations;
+        activations = join(tape, way, steps, placeOf(spec, layer, samples), INTEGER_STREAM, `${spec.name} stream`);
+        continue;
+      }
+      if (layer.stream) {
+        activations = integerMean(tape, activations, imageOf(layer.stream, samples), `${spec.name} means`);
+      }
       // Backends multiply by signs faster where they see that they are signs.
       const binary = isBinary(layer.quantizer);
       const integers = binary ? sign(tape, weights, `${spec.name} integer signs`) : weights;
@@ -291,6 +354,25 @@ export class Model {
         continue;
       }
       const { weights, affine } = await evaluated(backend, layer, layer.quantizer);
+      if (layer.spec.kind === 'residual') {
+        const { multipliers, biases, bits, flipped } = streamMultipliers(
+          affine,
+          sumBound(layer, weights),
+          layer.spec.name,
+        );
+        const worth = Array.from(multipliers, (k) => k * 2 ** -bits);
+        const signed = worth.map((ratio, o) => (flipped[o] ? -ratio : ratio));
+        const { inputs } = layer;
+        backend.write(
+          evaluation.weights,
+          Float32Array.from(weights.values, (v, i) => v * signed[Math.floor(i / inputs)]),
+        );
+        backend.write(
+          evaluation.decisions,
+          Float32Array.from(biases, (bias, o) => bias * worth[o]),
+        );
+        continue;
+      }
       backend.write(evaluation.weights, Float32Array.from(weights.values));
       const { steps } = evaluation;
       if (isSign(steps)) {
@@ -319,14 +401,24 @@ export class Model {
       const { name, outputs } = spec;
       if (quantizer.kind === 'float')
         throw new RangeError(`layer "${name}" expected quantized weights, got float ones`);
-      const common = {
-        name,
-        outputs,
-        ...(await evaluated(backend, layer, quantizer)),
-        activation: layer.evaluation.steps,
-      };
-      if (spec.kind === 'dense') layers.push({ ...common, kind: 'dense', inputs });
-      else {
+      const { weights, affine } = await evaluated(backend, layer, quantizer);
+      if (spec.kind === 'residual') {
+        const { flipped, ...integers } = streamMultipliers(affine, sumBound(layer, weights), name);
+        const values = weights.values.map((v, i) => (flipped[Math.floor(i / inputs)] ? -v : v));
+        const { kernel, stride = 1 } = spec;
+        const place = {
+          inputShape: inputShape as [number, number, number],
+          kernel,
+          stride,
+          joined: layer.stream !== null,
+        };
+        layers.push({ kind: 'residual', name, outputs, weights: { ...weights, values }, ...integers, ...place });
+        continue;
+      }
+      const common = { name, outputs, weights, affine, activation: layer.evaluation.steps };
+      if (spec.kind === 'dense') {
+        layers.push({ ...common, kind: 'dense', inputs, ...(layer.stream && { meanOf: layer.stream }) });
+      } else {
         const { kernel, padding, pool } = spec;
         const shape = inputShape as [number, number, number];
         layers.push({ ...common, kind: 'conv2d', inputShape: shape, kernel, padding, pool });
@@ -363,7 +455,8 @@ async function normalization(
   const shift = new Float32Array(spec.outputs);
   for (let c = 0; c < spec.outputs; c++) {
     const spread = running[spec.outputs + c];
-    const k = spec.norm === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + BATCH_NORM_EPSILON);
+    const epsilon = spec.kind === 'residual' ? STREAM_EPSILON : BATCH_NORM_EPSILON;
+    const k = normOf(spec) === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + epsilon);
     scale[c] = k * unit(c);
     shift[c] = beta[c] - running[c] * k;
   }
@@ -415,13 +508,58 @@ function product(shape: readonly number[]): number {
   return shape.reduce((result, dimension) => result * dimension, 1);
 }
 
+/** How a convolution goes over its picture. */
+function windowOf(spec: Exclude<LayerSpec, DenseSpec>) {
+  if (spec.kind === 'conv2d') return { kernel: spec.kernel, stride: 1, padding: spec.padding, pool: spec.pool };
+  return { kernel: spec.kernel, stride: spec.stride ?? 1, padding: (spec.kernel - 1) / 2, pool: 1 };
+}
+
+function imageOf([height, width, channels]: readonly [number, number, number], images: number): ImageShape {
+  return { images, height, width, channels };
+}
+
+function placeOf({ outputs, stride = 1 }: ResidualSpec, { inputShape }: Layer, samples: number): StreamPlace {
+  return { shape: imageOf(inputShape as [number, number, number], samples), stride, outputs };
+}
+
+function checkResidual(
+  { name, kernel, stride = 1, outputs, weights, activation }: ResidualSpec,
+  shape: readonly number[],
+  joined: boolean,
+) {
+  const fail = (expected: string, got: string): never => {
+    throw new RangeError(`residual "${name}" expected ${expected}, got ${got}`);
+  };
+  if (weights?.kind === 'float') fail('quantized weights, as a stream has no float twin', 'float');
+  if (kernel % 2 !== 1) fail('a kernel of odd side', String(kernel));
+  const [height, width, channels] = shape;
+  if (stride === 2 && (height % 2 || width % 2)) fail('even sides to halve', `[${shape.join(', ')}]`);
+  if (!joined) return;
+  if (outputs !== channels && outputs !== 2 * channels) fail(`${channels} or ${2 * channels} outputs`, String(outputs));
+  if (activation !== 'sign' && (isFloatActivation(activation) || !isSign(staircase(activation))))
+    fail('an activation of 1 bit, -1 and +1', activation.kind);
+}
+
+/** Sums of so many 16-bit numbers stay below 2^24, and their means are exact in float32. */
+function checkMean({ name }: DenseSpec, [height, width, channels]: readonly [number, number, number]): void {
+  if (height === width && [2, 4, 8, 16].includes(height)) return;
+  throw new RangeError(
+    `dense "${name}" expected a stream of 2, 4, 8 or 16 pixels on both sides, got [${height}, ${width}, ${channels}]`,
+  );
+}
+
+function normOf(spec: LayerSpec): 'batch' | 'shift' {
+  return spec.kind === 'residual' ? 'batch' : (spec.norm ?? 'batch');
+}
+
 /** Shape of a sample behind a layer. */
 function outputShape(spec: LayerSpec, shape: readonly number[]): readonly number[] {
   if (spec.kind === 'dense') return [spec.outputs];
   if (shape.length !== 3) {
-    throw new RangeError(`conv2d "${spec.name}" expected height, width and channels, got [${shape.join(', ')}]`);
+    throw new RangeError(`${spec.kind} "${spec.name}" expected height, width and channels, got [${shape.join(', ')}]`);
   }
-  const side = (length: number): number => Math.floor(outputSide(length, spec.kernel, 1, spec.padding) / spec.pool);
+  const { kernel, stride, padding, pool } = windowOf(spec);
+  const side = (length: number): number => Math.floor(outputSide(length, kernel, stride, padding) / pool);
   return [side(shape[0]), side(shape[1]), spec.outputs];
 }
 
@@ -434,14 +572,14 @@ function sumsOf(tape: Tape, x: Tensor, { spec, inputShape }: Layer, weights: Ten
     const rows = x.shape[0] === samples ? x : reshape(tape, x, flat, `${name} inputs`);
     return dense(tape, rows, weights, `${name} sums`, path);
   }
-  const { kernel, padding } = spec;
+  const { kernel, stride, padding, pool: size } = windowOf(spec);
   const [height, width, channels] = inputShape as [number, number, number];
   const pixels = samples * height * width;
   const image = x.shape[0] === pixels ? x : reshape(tape, x, [pixels, channels], `${name} inputs`);
   const shape = { images: samples, height, width, channels };
-  const sums = conv2d(tape, image, weights, shape, { kernel, stride: 1, padding }, `${name} sums`, path);
-  if (spec.pool === 1) return sums;
-  const side = (length: number): number => outputSide(length, kernel, 1, padding);
+  const sums = conv2d(tape, image, weights, shape, { kernel, stride, padding }, `${name} sums`, path);
+  if (size === 1) return sums;
+  const side = (length: number): number => outputSide(length, kernel, stride, padding);
   const out = { images: samples, height: side(height), width: side(width), channels: spec.outputs };
-  return pool(tape, sums, out, { size: spec.pool }, `${name} pooled`);
+  return pool(tape, sums, out, { size }, `${name} pooled`);
 }

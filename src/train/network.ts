@@ -3,6 +3,14 @@
 // thresholds of.
 import type { Affine } from '../numerics/batchnorm.js';
 
+/** The real number of a step of a stream, and its largest |v|. */
+export const STREAM_STEP = 1 / 8;
+export const STREAM_BOUND = 32767;
+
+/** The same of a stream's mean over the picture: 8 bits. */
+export const MEAN_STEP = 1 / 16;
+export const MEAN_BOUND = 127;
+
 /** Integer weights v in an encoding of the model file. */
 export interface IntegerWeights {
   /**
@@ -42,6 +50,11 @@ export interface TrainedDense extends TrainedProduct {
   readonly kind: 'dense';
   /** Input features I. */
   readonly inputs: number;
+  /**
+   * Height, width and channels of the stream whose means are the inputs: clip(floor(sum of a channel / 2^shift + 1/2), -127,
+   * 127) with 2^shift = height * width / 2. Undefined for others.
+   */
+  readonly meanOf?: readonly [number, number, number];
 }
 
 /** A convolution of stride 1 with max pooling, normalization and activation, in this order. */
@@ -57,7 +70,35 @@ export interface TrainedConv extends TrainedProduct {
   readonly pool: number;
 }
 
-export type TrainedLayer = TrainedDense | TrainedConv;
+/** Steps of the stream for integer sums a: floor((a + bias) multiplier / 2^bits + 1/2), by channel. */
+export interface StreamMultipliers {
+  /** 1 .. 2^bits. */
+  readonly multipliers: Int32Array;
+  readonly biases: Int32Array;
+  /** 0 .. 22. */
+  readonly bits: number;
+}
+
+/**
+ * A convolution beside a stream of integers v from -32767 to 32767: clip(s(v) + steps of the sums). s(v) is v; floor(mean of 2 x 2
+ * pixels + 1/2) with stride 2; the channels twice over where `outputs` are twice as many; 0 where the stream begins.
+ */
+export interface TrainedResidual extends StreamMultipliers {
+  readonly kind: 'residual';
+  readonly name: string;
+  readonly outputs: number;
+  /** Negated where the normalization's scale was negative. */
+  readonly weights: IntegerWeights;
+  /** Height, width and channels of the input. */
+  readonly inputShape: readonly [number, number, number];
+  /** Side of the square kernel, odd; (kernel - 1) / 2 pixels around the image count as 0. */
+  readonly kernel: number;
+  readonly stride: 1 | 2;
+  /** Whether the input is the stream, whose signs are convolved, or what the stream begins with. */
+  readonly joined: boolean;
+}
+
+export type TrainedLayer = TrainedDense | TrainedConv | TrainedResidual;
 
 /** Who trained it, how, and what came out: written into the model file as it is. */
 export interface TrainingRecord {

@@ -34,7 +34,24 @@ export interface ConvSpec extends ProductSpec {
   readonly activation: 'sign' | ActivationQuantizer | FloatActivation;
 }
 
-export type LayerSpec = DenseSpec | ConvSpec;
+/**
+ * A convolution beside a stream of 16-bit integers, of its signs, whose normalized sums are added to it (residual.ts). The first
+ * one in a row begins the stream: it takes what it gets, and has nothing to add to. A dense layer ends it and takes the mean
+ * over the picture, whose sides are equal powers of two then.
+ */
+export interface ResidualSpec extends Omit<ProductSpec, 'norm' | 'dropout'> {
+  readonly kind: 'residual';
+  /** As many as the stream has channels, or twice as many. */
+  readonly outputs: number;
+  /** Side of the square kernel, odd; zeros around the image keep its size. */
+  readonly kernel: number;
+  /** 2 halves the picture, whose sides are even then. Default 1. */
+  readonly stride?: 1 | 2;
+  /** How signs of the stream pass gradients; nothing where the stream begins. */
+  readonly activation: 'sign' | ActivationQuantizer | FloatActivation;
+}
+
+export type LayerSpec = DenseSpec | ConvSpec | ResidualSpec;
 
 /** How a recipe's layers are quantized, where it is not as they stand. */
 export interface Precision extends Pick<ProductSpec, 'weights' | 'gradient' | 'norm' | 'dropout'> {
@@ -44,6 +61,10 @@ export interface Precision extends Pick<ProductSpec, 'weights' | 'gradient' | 'n
 /** Layers with their quantizers replaced; the last one keeps its scores. */
 export function withPrecision(layers: readonly LayerSpec[], { activation, ...rest }: Precision): readonly LayerSpec[] {
   return layers.map((layer): LayerSpec => {
+    if (layer.kind === 'residual') {
+      const { norm: _, dropout: __, ...streamed } = rest;
+      return { ...layer, ...streamed, activation: activation ?? layer.activation };
+    }
     if (layer.activation !== 'none') return { ...layer, ...rest, activation: activation ?? layer.activation };
     const { dropout: _, ...scores } = rest;
     return { ...layer, ...scores };

@@ -52,7 +52,7 @@ test('a command line that cannot be meant exits with 2', () => {
   fails(2, /Allowed choices are scalar, simd, relaxed, auto/, 'eval', model, '--data', data, '--build', 'avx');
   fails(
     2,
-    /Allowed choices are mnist-mlp, mnist-cnn, cifar10-convnet, cifar10-tiny, ptb-lstm, ptb-char-rnn/,
+    /Allowed choices are mnist-mlp, mnist-cnn, cifar10-convnet, cifar10-tiny, cifar10-resnet, ptb-lstm, ptb-char-rnn/,
     'train',
     'resnet',
     '--data',

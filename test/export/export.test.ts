@@ -7,14 +7,21 @@ import { writeModel } from '../../src/model/write.js';
 import { sign } from '../../src/numerics/bits.js';
 import { evaluate } from '../../src/reference/evaluate.js';
 import { load } from '../../src/index.node.js';
-import type { TrainedConv, TrainedDense, TrainedLayer, TrainedNetwork } from '../../src/train/network.js';
+import type {
+  TrainedConv,
+  TrainedDense,
+  TrainedLayer,
+  TrainedNetwork,
+  TrainedResidual,
+} from '../../src/train/network.js';
+import { streamMultipliers } from '../../src/train/residual.js';
 import {
   integerWeights,
   staircase,
   type ActivationQuantizer,
   type WeightQuantizer,
 } from '../../src/train/precision.js';
-import { kernelBytes } from '../helpers/builds.js';
+import { builds, kernelBytes } from '../helpers/builds.js';
 import { answer } from '../helpers/layers.js';
 import { randomInts } from '../helpers/random.js';
 
@@ -123,7 +130,9 @@ const network: TrainedNetwork = {
 async function check(trained: TrainedNetwork, samples: number): Promise<void> {
   const graph = exportNetwork(trained);
   const { scale, name } = graph.tensors.at(-1)!;
-  const model = await load(writeModel(graph), { build: 'simd', module: kernelBytes('simd') });
+  const models = await Promise.all(
+    builds.map((build) => load(writeModel(graph), { build, module: kernelBytes(build) })),
+  );
   const random = randomInts(6);
   const size = trained.inputShape.reduce((a, b) => a * b, 1);
   const last = trained.layers.at(-1) as TrainedDense;
@@ -132,7 +141,7 @@ async function check(trained: TrainedNetwork, samples: number): Promise<void> {
   for (let i = 0; i < samples; i++) {
     const bytes = Uint8Array.from({ length: size }, () => random(256));
     const scores = evaluate(graph, [bytes])[0];
-    assert.equal([...model.run(bytes)[name]], [...scores]);
+    models.forEach((model, b) => assert.equal([...model.run(bytes)[name]], [...scores], builds[b]));
     const centred = Array.from(bytes, (p) => 2 * p - 255);
     const features = trained.layers.slice(0, -1).reduce((x, part) => answer(part, x), centred);
     answer(last, features).forEach((expected, n) => {
@@ -159,6 +168,73 @@ for (const [name, pool, features] of [
     await check({ ...network, inputShape: [9, 10, 1], layers }, 60);
   });
 }
+
+/** A convolution beside a stream; scales of both signs, some of 0, and sums worth up to a step. */
+function residual(
+  name: string,
+  inputShape: readonly [number, number, number],
+  outputs: number,
+  kernel: number,
+  stride: 1 | 2,
+  unit: number | null,
+  weights: WeightQuantizer,
+  seed: number,
+): TrainedResidual {
+  const inputs = kernel ** 2 * inputShape[2];
+  const drawn = layer(name, inputs, outputs, { ...BINARY, weights }, seed);
+  const joined = unit === null;
+  const scale = drawn.affine.scale.map((value, n) =>
+    n === 1 ? 0 : Math.max(-1, Math.min(1, value)) / 8 / (unit ?? 1),
+  );
+  const { flipped, ...integers } = streamMultipliers({ ...drawn.affine, scale }, 7 * inputs * (unit ?? 1), name);
+  const values = drawn.weights.values.map((v, i) => (flipped[Math.floor(i / inputs)] ? -v : v));
+  const shared = { name, outputs, inputShape, kernel, stride, joined };
+  return { kind: 'residual', ...shared, weights: { ...drawn.weights, values }, ...integers };
+}
+
+for (const weights of [
+  { kind: 'sign' },
+  { kind: 'ternary' },
+  { kind: 'dorefa', bits: 3 },
+] as const satisfies readonly WeightQuantizer[]) {
+  test(`exportNetwork gives nets beside a stream of integers, on all builds: ${weights.kind} weights`, async () => {
+    const last = layer('last', 18, 3, null, 24, 20);
+    const layers = [
+      residual('stem', [8, 8, 3], 9, 3, 1, 255, weights, 20),
+      residual('same', [8, 8, 9], 9, 3, 1, null, weights, 21),
+      residual('half', [8, 8, 9], 18, 3, 2, null, weights, 22),
+      residual('narrow', [4, 4, 18], 18, 1, 2, null, weights, 23),
+      { ...last, meanOf: [2, 2, 18] } as const,
+    ];
+    await check({ ...network, inputShape: [8, 8, 3], layers }, 40);
+    const broken = {
+      ...network,
+      inputShape: [8, 8, 3],
+      layers: [...layers.slice(0, -1), layer('last', 72, 3, null, 24)],
+    };
+    assert.throws(() => exportNetwork(broken), /layer "last" expected to go on from a stream, got other inputs/);
+  });
+}
+
+test('streamMultipliers keeps within half a step of the normalization for any sum, and refuses steeper ones', () => {
+  const affine = { scale: Float32Array.of(0.125, -0.01, 1e-9, 0), shift: Float32Array.of(-3, 700, 2, -0.3) };
+  const bound = 2304;
+  const { multipliers, biases, bits, flipped } = streamMultipliers(affine, bound, 'layer');
+  assert.equal(flipped, [false, true, false, false]);
+  for (let n = 0; n < 4; n++) {
+    for (const a of [-bound, -1, 0, 7, bound]) {
+      const fine = (((flipped[n] ? -a : a) + biases[n]) * multipliers[n]) / 2 ** bits;
+      assert.ok(Math.abs(fine) * 2 ** bits + 2 ** (bits - 1) < 2 ** 24);
+      const error = Math.abs(fine - 8 * (affine.scale[n] * a + affine.shift[n]));
+      assert.ok(error <= 0.5 + (2 * bound) / 2 ** bits, `channel ${n}, sum ${a}: off by ${error}`);
+    }
+  }
+  const steep = { scale: Float32Array.of(0.1875), shift: Float32Array.of(0) };
+  assert.throws(
+    () => streamMultipliers(steep, bound, 'x'),
+    /"x" expected sums worth at most a step of the stream, got up to 1\.5/,
+  );
+});
 
 const WEIGHTS: readonly WeightQuantizer[] = [
   { kind: 'sign' },

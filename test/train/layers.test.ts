@@ -4,9 +4,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { powerOfTwo } from '../../src/numerics/bits.js';
 import { hash32, noise, Random } from '../../src/numerics/random.js';
+import { join, STREAM_EPSILON } from '../../src/train/residual.js';
 import * as layers from '../../src/train/layers.js';
 import { crossEntropy, distillation, squaredDistance } from '../../src/train/losses.js';
-import { RELU, SIGMOID, TANH } from '../../src/train/maps.js';
+import { clip, RELU, SIGMOID, TANH } from '../../src/train/maps.js';
 import { adaMax, sgd, shiftAdaMax, shiftDecay, stepDecay, warmUp, type Optimizer } from '../../src/train/optimizers.js';
 import { embedding, gruCell, lstmCell } from '../../src/train/recurrent.js';
 import { Tape } from '../../src/train/tape.js';
@@ -94,6 +95,20 @@ const NETS: Record<string, (net: Built) => Tensor> = {
       ] as const,
       'y',
     );
+  },
+  'residual block that halves the picture and doubles the channels': ({ tape, leaf }) => {
+    // Slopes of signs and roundings are estimates: smooth functions stand for them here.
+    const shape = { images: 2, height: 4, width: 6, channels: 2 };
+    const x = leaf('x', [48, 2]);
+    const window = { kernel: 3, stride: 2, padding: 1 };
+    const sums = layers.conv2d(tape, layers.map(tape, x, TANH, 'bits'), leaf('w', [4, 18]), shape, window, 'sums');
+    const norm = { gamma: leaf('gamma', [4]), beta: leaf('beta', [4]), running: tensor('running', [2, 4]) };
+    const y = layers.batchNorm(tape, sums, norm, 'norm', STREAM_EPSILON);
+    return join(tape, x, y, { shape, stride: 2, outputs: 4 }, clip(-9, 9), 'stream');
+  },
+  'columns of several parts, one of them twice': ({ tape, leaf }) => {
+    const [a, b] = [leaf('a', [3, 2]), leaf('b', [3, 1])];
+    return layers.concat(tape, [a, b, a], 'y');
   },
   'bias, slice, reshape': ({ tape, leaf }) => {
     const sum = layers.addBias(tape, leaf('x', [4, 6]), leaf('bias', [6]), 'sum');

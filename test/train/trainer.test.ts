@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
 import {
   cifar10Convnet,
+  cifar10Resnet,
   cifar10Tiny,
   CpuBackend,
   mnistCnn,
@@ -57,7 +58,9 @@ test('settleBatches takes running statistics anew from the finished weights', as
   /** How far the means of the first layer's sums are from those of all samples, as a root of mean squares. */
   const error = async (settleBatches: number): Promise<number> => {
     const { network } = await train({ ...recipe, settleBatches }, data, { device: backend, epochs: 3 });
-    const [{ outputs, weights, affine }] = network.layers;
+    const [first] = network.layers;
+    if (first.kind !== 'dense') throw new Error(`internal: ${first.kind}`);
+    const { outputs, weights, affine } = first;
     let squares = 0;
     for (let n = 0; n < outputs; n++) {
       const row = weights.values.subarray(4 * n, 4 * n + 4);
@@ -96,6 +99,23 @@ test('cifar10Tiny() and mnistCnn() keep their files small', () => {
     const bytes = weights.reduce((sum, { tensor }) => sum + tensor.size / 8, 0);
     assert.ok(bytes <= most, `${recipe.name}: ${bytes} bytes`);
   }
+});
+
+test('Model refuses streams that have no integer form', () => {
+  const conv = (outputs: number, stride: 1 | 2 = 1) => {
+    return { kind: 'residual', name: `r${outputs}`, outputs, kernel: 3, stride, activation: 'sign' } as const;
+  };
+  const scores = { kind: 'dense', name: 'scores', outputs: 2, activation: 'none' } as const;
+  const shape = [4, 4, 1];
+  assert.throws(() => new Model(shape, [conv(8), conv(24), scores]), /"r24" expected 8 or 16 outputs, got 24/);
+  assert.throws(() => new Model([6, 6, 1], [conv(8), scores]), /"scores" expected a stream of 2, 4, 8 or 16 pixels/);
+  assert.throws(() => new Model([3, 3, 1], [conv(8, 2), scores]), /"r8" expected even sides to halve, got \[3, 3, 1\]/);
+  assert.throws(() => new Model(shape, [conv(8)]), /expected a dense layer at the end of a stream/);
+  const wide = { ...conv(8), activation: { kind: 'unit', bits: 2 } } as const;
+  assert.throws(() => new Model(shape, [conv(8), wide, scores]), /"r8" expected an activation of 1 bit/);
+  const { parameters } = new Model([32, 32, 3], cifar10Resnet().layers(10));
+  assert.is(parameters.length, 3 * 14);
+  assert.is(parameters.at(-3)!.tensor.size, 2560);
 });
 
 test("cifar10Convnet() has the paper's 14,022,016 weights", () => {

@@ -69,6 +69,15 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     agree(result, 40);
   });
 
+  for (const [name, precision] of Object.entries(STREAMS)) {
+    test(`train() learns beside a stream of integers with ${name}, and evaluates what it hands over`, async () => {
+      const layers = (classes: number) => withPrecision(RESIDUAL_RECIPE.layers(classes), precision);
+      const result = await train({ ...RESIDUAL_RECIPE, layers }, PICTURES, { device: open() });
+      assert.ok(result.test.accuracy > 0.8, `test accuracy ${result.test.accuracy}`);
+      agree(result, 40, PICTURES);
+    });
+  }
+
   for (const [name, change] of Object.entries(SETTINGS)) {
     test(`train() learns with ${name}, and evaluates the integers that it hands over`, async () => {
       const { precision, ...rest } = change;
@@ -89,6 +98,7 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     const results = await trainStages(stages, DATA, { device: open(), onProgress: (p) => seen.push(p) });
     const [, conv] = results.map(({ network }) => network.layers[0]);
     assert.is(conv.weights.encoding, 'ternary');
+    assert.ok(conv.kind !== 'residual');
     assert.equal(conv.activation?.values, [-1, 1]);
     agree(results[1], 40);
     const alone = await train(stages[1], DATA, { device: open(), epochs: 1 });
@@ -203,9 +213,10 @@ export async function rejects(promise: Promise<unknown>, expected: RegExp): Prom
 }
 
 /** The plain data gives the trainer's scores, bit for bit. */
-function agree({ network, test: answers }: TrainResult, count: number): void {
+function agree({ network, test: answers }: TrainResult, count: number, data = DATA): void {
+  const size = data.inputShape.reduce((a, b) => a * b, 1);
   for (let sample = 0; sample < count; sample++) {
-    const bytes = DATA.test.samples.subarray(sample * 25, (sample + 1) * 25);
+    const bytes = data.test.samples.subarray(sample * size, (sample + 1) * size);
     const centred = Array.from(bytes, (p) => 2 * p - 255);
     const scores = network.layers.reduce((x, layer) => answer(layer, x), centred);
     assert.equal(scores, [...answers.scores.subarray(sample * 3, (sample + 1) * 3)], `sample ${sample}`);
@@ -213,11 +224,12 @@ function agree({ network, test: answers }: TrainResult, count: number): void {
   }
 }
 
-/** Samples of 5 x 5 bytes in three classes: noise, brighter in the first, middle or last rows. */
-function labelled(count: number, random: Random): LabelledBytes {
+/** Samples of `side` x `side` bytes in three classes: noise, brighter in the first, middle or last rows. */
+function labelled(count: number, random: Random, side = 5): LabelledBytes {
+  const size = side ** 2;
   const labels = Uint8Array.from({ length: count }, () => random.below(3));
-  const samples = Uint8Array.from({ length: count * 25 }, (_, i) => {
-    const bright = Math.min(2, Math.floor((i % 25) / 9)) === labels[Math.floor(i / 25)];
+  const samples = Uint8Array.from({ length: count * size }, (_, i) => {
+    const bright = Math.min(2, Math.floor((i % size) / Math.ceil(size / 3))) === labels[Math.floor(i / size)];
     return random.below(160) + (bright ? 95 : 0);
   });
   return { count, samples, labels };
@@ -229,6 +241,13 @@ export const DATA: Dataset = {
   classes: ['first', 'middle', 'last'],
   train: labelled(600, new Random(1)),
   test: labelled(501, new Random(2)),
+};
+
+const PICTURES: Dataset = {
+  ...DATA,
+  inputShape: [8, 8, 1],
+  train: labelled(600, new Random(3), 8),
+  test: labelled(200, new Random(4), 8),
 };
 
 const RECIPE: Recipe = {
@@ -255,6 +274,33 @@ export const CONV_RECIPE: Recipe = {
     { kind: 'dense', name: 'hidden', outputs: 16, activation: 'sign' },
     { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
   ],
+};
+
+/** A stream begins, goes on, is halved with twice the channels, and ends in means. */
+const RESIDUAL_RECIPE: Recipe = {
+  ...RECIPE,
+  name: 'tiny-resnet',
+  layers: (classes) => [
+    { kind: 'residual', name: 'stem', outputs: 8, kernel: 3, activation: 'sign' },
+    { kind: 'residual', name: 'same', outputs: 8, kernel: 3, activation: { kind: 'approximateSign' } },
+    { kind: 'residual', name: 'half', outputs: 16, kernel: 3, stride: 2, activation: { kind: 'approximateSign' } },
+    { kind: 'residual', name: 'narrow', outputs: 16, kernel: 1, stride: 2, activation: { kind: 'approximateSign' } },
+    { kind: 'dense', name: 'hidden', outputs: 24, activation: 'sign' },
+    { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
+  ],
+};
+
+const STREAMS: Record<string, Precision> = {
+  'binary weights': {},
+  'ternary AQE with a ramp': {
+    weights: { kind: 'ternary', aqe: { alpha: 'ramp' } },
+    activation: { kind: 'sign', aqe: { alpha: 'ramp' } },
+  },
+  '3-bit weights and 8-bit gradients': {
+    weights: { kind: 'dorefa', bits: 3 },
+    activation: { kind: 'approximateSign' },
+    gradient: { quantizer: 'psq', bits: 8 },
+  },
 };
 
 /** What recipes may ask for, beside the defaults. */
