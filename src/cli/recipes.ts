@@ -9,6 +9,7 @@ import {
   lowBits,
   mnistCnn,
   mnistMlp,
+  mnistMlpBetter,
   mnistMlpPaper,
   ptbCharRnn,
   ptbLstm,
@@ -29,7 +30,7 @@ interface Entry {
 }
 
 export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
-  'mnist-mlp': { recipe: mnistMlp, dataset: 'mnist', variants: { paper: mnistMlpPaper } },
+  'mnist-mlp': { recipe: mnistMlp, dataset: 'mnist', variants: { paper: mnistMlpPaper, better: mnistMlpBetter } },
   'mnist-cnn': { recipe: mnistCnn, dataset: 'mnist', variants: {} },
   'cifar10-convnet': {
     recipe: cifar10Convnet,

@@ -71,7 +71,7 @@ export { cifar10Tiny } from './recipes/cifar10-tiny.js';
 export { mnistCnn } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';
 export { ptbLstm } from './recipes/ptb-lstm.js';
-export { mnistMlp, mnistMlpPaper } from './recipes/mnist-mlp.js';
+export { mnistMlp, mnistMlpBetter, mnistMlpPaper } from './recipes/mnist-mlp.js';
 export type { TestAnswers } from './evaluator.js';
 export { atPrecision, progressive, trainStages, twoStage } from './stages.js';
 export {

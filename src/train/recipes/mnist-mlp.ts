@@ -1,6 +1,7 @@
 // The binarized multilayer perceptron for MNIST: fully connected layers 784-512-512-10 with binary weights and sign
 // activations. The net of Courbariaux et al. 2016 has three layers of 4096 and trains for 1000 epochs; this one is sized
 // for minutes. Same layers, loss, optimizer and clipping.
+import { cosineDecay } from '../optimizers.js';
 import { withPrecision } from '../spec.js';
 import type { Recipe } from '../trainer.js';
 
@@ -31,5 +32,21 @@ export function mnistMlpPaper(): Recipe {
     epochs: 1000,
     validationSamples: 10000,
     learningRate: { start: 3e-3, end: 3e-7 },
+  };
+}
+
+/**
+ * The paper's net with what came later, in a tenth of its epochs: pictures shifted by up to two pixels instead of dropout,
+ * Bi-Real's slope, cosine decay, settled statistics. Not measured against the paper yet.
+ */
+export function mnistMlpBetter(): Recipe {
+  const recipe = mnistMlp([4096, 4096, 4096]);
+  return {
+    ...recipe,
+    layers: (classes) => withPrecision(recipe.layers(classes), { activation: { kind: 'approximateSign' } }),
+    epochs: 100,
+    learningRate: (epochs) => cosineDecay(3e-3, 3e-7, epochs),
+    settleBatches: 500,
+    augmentation: { padding: 2, flip: false },
   };
 }
