@@ -74,3 +74,20 @@ export function outputRow(p: ConvParams): usize {
 export function accumulatorRow(n: i32): usize {
   return <usize>((n + 15) & ~7) << 2;
 }
+
+/** Stores the accumulators of 4 pixels x 8 channels. */
+// @ts-ignore: decorator
+@inline
+export function storeTile(out: usize, stride: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128): void {
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  out += stride;
+  v128.store(out, b0);
+  v128.store(out, b1, 16);
+  out += stride;
+  v128.store(out, c0);
+  v128.store(out, c1, 16);
+  out += stride;
+  v128.store(out, d0);
+  v128.store(out, d1, 16);
+}

@@ -10,7 +10,7 @@
 //   1. v128.load x2, load32_splat   8 channels' weights, one pixel's activation
 //   2. f32x4.mul and add            relaxed build: f32x4.relaxed_madd
 // Scalar: 8 channels of one pixel, the same sums.
-import { ConvParams, accumulatorRow } from './convparams';
+import { ConvParams, accumulatorRow, storeTile } from './convparams';
 import { COPY_4, RUNS, Runs, layRuns } from './strips';
 
 /** input (samples, height, width, C) * weights -> output (samples, outHeight, outWidth, N). */
@@ -206,17 +206,7 @@ function fourPixels(line: usize, w: usize, taps: i32, run: i32, out: usize, outS
     }
     line += runs.tap;
   }
-  v128.store(out, a0);
-  v128.store(out, a1, 16);
-  out += outStride;
-  v128.store(out, b0);
-  v128.store(out, b1, 16);
-  out += outStride;
-  v128.store(out, c0);
-  v128.store(out, c1, 16);
-  out += outStride;
-  v128.store(out, d0);
-  v128.store(out, d1, 16);
+  storeTile(out, outStride, a0, a1, b0, b1, c0, c1, d0, d1);
 }
 
 /** 1 pixel x 8 channels; even and odd elements in sums of their own, which halves the chain of additions. */

@@ -16,7 +16,7 @@
 //   2. relaxed_dot<i16>    4 channels; 2 * 127 * 128 fits i16, so saturation cannot show
 //   3. i32x4.dot_i16x8_s   by ones: the pairs' sums in i32. 3 operations for 16 products instead of 4.5
 // Scalar: as written.
-import { ConvParams, accumulatorRow, CENTERED, outputRow, SMALL } from './convparams';
+import { ConvParams, accumulatorRow, CENTERED, outputRow, SMALL, storeTile } from './convparams';
 import { FinishParams, finishRow } from './finish';
 import { CENTER, COPY_1, joinRuns, RUNS, Runs, WIDEN, layRuns } from './strips';
 
@@ -250,17 +250,7 @@ function fourPixelsBytes(line: usize, w: usize, taps: i32, quads: i32, out: usiz
     }
     line += runs.tap;
   }
-  v128.store(out, a0);
-  v128.store(out, a1, 16);
-  out += outStride;
-  v128.store(out, b0);
-  v128.store(out, b1, 16);
-  out += outStride;
-  v128.store(out, c0);
-  v128.store(out, c1, 16);
-  out += outStride;
-  v128.store(out, d0);
-  v128.store(out, d1, 16);
+  storeTile(out, outStride, a0, a1, b0, b1, c0, c1, d0, d1);
 }
 
 /** 1 pixel x 8 channels, int8 runs of 0..127. */

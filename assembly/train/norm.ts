@@ -5,20 +5,24 @@ import { at, float, int } from './record';
 
 const COLUMNS: i32 = 16;
 
+/** Calls `four` for every four columns of a task, and `one` for those that are left. */
+function eachColumn(
+  r: usize,
+  task: i32,
+  rows: i32,
+  channels: i32,
+  four: (r: usize, c: i32, rows: i32, channels: i32) => void,
+  one: (r: usize, c: i32, rows: i32, channels: i32) => void,
+): void {
+  let c = task * COLUMNS;
+  const last = min(channels, c + COLUMNS);
+  for (; c + 4 <= last; c += 4) four(r, c, rows, channels);
+  for (; c < last; c++) one(r, c, rows, channels);
+}
+
 // x, gamma, beta, y, saved, running, rows, channels; epsilon, momentum
 export function batchNorm(r: usize, task: i32): void {
-  const rows = int(r, 6);
-  const channels = int(r, 7);
-  const last = min(channels, (task + 1) * COLUMNS);
-  for (let c = task * COLUMNS; c < last; ) {
-    if (c + 4 <= last) {
-      normFour(r, c, rows, channels);
-      c += 4;
-    } else {
-      normOne(r, c, rows, channels);
-      c++;
-    }
-  }
+  eachColumn(r, task, int(r, 6), int(r, 7), normFour, normOne);
 }
 
 function normFour(r: usize, c: i32, rows: i32, channels: i32): void {
@@ -90,18 +94,7 @@ function normOne(r: usize, c: i32, rows: i32, channels: i32): void {
 
 // x, gamma, saved, dy, dx, dgamma, dbeta, rows, channels, accumulate dx, dgamma, dbeta
 export function batchNormBackward(r: usize, task: i32): void {
-  const rows = int(r, 7);
-  const channels = int(r, 8);
-  const last = min(channels, (task + 1) * COLUMNS);
-  for (let c = task * COLUMNS; c < last; ) {
-    if (c + 4 <= last) {
-      backwardFour(r, c, rows, channels);
-      c += 4;
-    } else {
-      backwardOne(r, c, rows, channels);
-      c++;
-    }
-  }
+  eachColumn(r, task, int(r, 7), int(r, 8), backwardFour, backwardOne);
 }
 
 function backwardFour(r: usize, c: i32, rows: i32, channels: i32): void {

@@ -225,6 +225,12 @@ export function valueRange({ encoding, bits }: ValueType): readonly [number, num
   }
 }
 
+/** What no number of the type exceeds in size. */
+export function largestSize(type: ValueType): number {
+  const [low, high] = valueRange(type);
+  return Math.max(-low, high);
+}
+
 /** Whether v is a number of the type. */
 export function holdsValue(type: ValueType, v: number): boolean {
   if (type.encoding === 'float32') return Number.isFinite(v);

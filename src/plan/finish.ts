@@ -1,6 +1,6 @@
 // Transforms of rows on their own: what stands behind a product whose kernel does not have the transform, ApplyTransform, and
 // the states of recurrent cells.
-import { elements, type TensorType, valueRange } from '../model/graph.js';
+import { elements, largestSize, type TensorType, valueRange } from '../model/graph.js';
 import type { Requantize as RequantizeTransform, Transform } from '../model/operators/transforms.js';
 import { unpackConstant } from '../model/values.js';
 import { denseGeometry } from '../numerics/geometry.js';
@@ -135,7 +135,7 @@ function reduce(
   const unit = 2 ** common;
   const shift = transform.shift - common;
   const sums = largest + largestOf(biases === undefined ? [] : numbersOf(layout, biases));
-  const joined = residual ? -valueRange(residual)[0] * Math.abs(residualMultiplier / unit) : 0;
+  const joined = residual ? largestSize(residual) * Math.abs(residualMultiplier / unit) : 0;
   if (sums >= 2 ** 31 || (sums * largestOf(multipliers)) / unit + joined + 2 ** shift >= 2 ** 31) return undefined;
   return { multipliers: multipliers.map((m) => m / unit), residualMultiplier: residualMultiplier / unit, shift };
 }

@@ -1,4 +1,4 @@
-// The judge of the int8 kernels: convolution, shift weights and requantization, from their definitions.
+// The judge of the int8 kernels: convolution and requantization, from their definitions.
 import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
 
 /** One sample (height, width, C) with weights (N, kernelHeight, kernelWidth, C/G) -> (outHeight, outWidth, N) int32. */
@@ -66,21 +66,5 @@ export function requantizeFloat(sums: Int32Array, n: number, scales: Float32Arra
   return Float32Array.from(sums, (sum, i) => {
     const scaled = Math.fround(Math.fround(sum) * scales[i % n]);
     return bias ? Math.fround(scaled + bias[i % n]) : scaled;
-  });
-}
-
-/** The value of a power-of-two code: the top bit is the sign, the rest a magnitude m: 0 -> 0, m -> 2^(m - 1). */
-export function shiftValue(code: number, bits: number): number {
-  const magnitude = code & (2 ** (bits - 1) - 1);
-  const value = magnitude === 0 ? 0 : 2 ** (magnitude - 1);
-  return code >> (bits - 1) && value ? -value : value;
-}
-
-/** `count` codes of `bits` bits, packed from the lowest bit on -> their values. */
-export function unpackShiftCodes(data: Uint8Array, count: number, bits: number): Int8Array {
-  return Int8Array.from({ length: count }, (_, i) => {
-    let code = 0;
-    for (let b = 0; b < bits; b++) code |= ((data[(i * bits + b) >> 3] >> ((i * bits + b) & 7)) & 1) << b;
-    return shiftValue(code, bits);
   });
 }

@@ -1,7 +1,7 @@
 // The operations of binarized networks on a tape: each records its forward calls and its backward calls side by side.
 // Formulas: Courbariaux, Hubara, Soudry, El-Yaniv, Bengio, "Binarized Neural Networks", NIPS 2016 (BNN below);
 // Ioffe and Szegedy, "Batch Normalization", ICML 2015. Letters as in kernels.ts.
-import type { Call, PatchParams, PoolParams } from './kernels.js';
+import type { Call, KernelParams, PatchParams, PoolParams } from './kernels.js';
 import { SIGN, type MapSpec } from './maps.js';
 import type { Tape } from './tape.js';
 import { matrixShape, tensor, type Tensor } from './tensor.js';
@@ -159,8 +159,11 @@ export function addBias(tape: Tape, x: Tensor, bias: Tensor, label: string): Ten
 /** y (B, width) = columns from .. from + width - 1 of x (B, C). */
 export function slice(tape: Tape, x: Tensor, from: number, width: number, label: string): Tensor {
   const [rows, columns] = matrixShape(x);
-  const params = { rows, columns, from, width };
-  const output = tensor(label, [rows, width]);
+  return sliceOf(tape, x, { rows, columns, from, width }, tensor(label, [rows, width]));
+}
+
+/** `output` is what `params` cut out of x, whatever shapes the two have. */
+export function sliceOf(tape: Tape, x: Tensor, params: KernelParams['slice'], output: Tensor): Tensor {
   return tape.record({
     inputs: [x],
     output,
@@ -186,8 +189,17 @@ export function concat(tape: Tape, parts: readonly Tensor[], label: string): Ten
     next += width;
     return { part, params: { rows, columns, from, width } };
   });
+  return joinOf(tape, places, output);
+}
+
+/** Places parts in `output`, which they fill; a part may occur more than once. */
+export function joinOf(
+  tape: Tape,
+  places: readonly { readonly part: Tensor; readonly params: KernelParams['slice'] }[],
+  output: Tensor,
+): Tensor {
   return tape.record({
-    inputs: [...new Set(parts)],
+    inputs: [...new Set(places.map(({ part }) => part))],
     output,
     forward: places.map(({ part, params }, i) => {
       return { kernel: 'sliceBackward', params: { ...params, accumulate: i > 0 }, tensors: [part, output] };
@@ -196,11 +208,11 @@ export function concat(tape: Tape, parts: readonly Tensor[], label: string): Ten
       places.flatMap(({ part, params }): Call[] => {
         const dx = target(part);
         if (!dx) return [];
-        const share = tensor(`${label} d at ${params.from}`, part.shape);
-        const added = { size: part.size, factor: 1, accumulate: dx.accumulate };
+        if (!dx.accumulate) return [{ kernel: 'slice', params, tensors: [dy, dx.tensor] }];
+        const share = tensor(`${output.label} d at ${params.from}`, part.shape);
         return [
           { kernel: 'slice', params, tensors: [dy, share] },
-          { kernel: 'scale', params: added, tensors: [share, dx.tensor] },
+          { kernel: 'scale', params: { size: part.size, factor: 1, accumulate: true }, tensors: [share, dx.tensor] },
         ];
       }),
   });

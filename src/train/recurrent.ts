@@ -2,7 +2,7 @@
 // gradients up (back-propagation through time). Embedding; Elman's RNN is dense() + map(); LSTM: Hochreiter and
 // Schmidhuber 1997, with forget gates (Gers et al. 2000); GRU: Cho et al. 2014, in the form whose reset gate acts behind
 // the product, so that one product serves all three gates.
-import type { Call } from './kernels.js';
+import { joinOf, sliceOf } from './layers.js';
 import type { Tape } from './tape.js';
 import { matrixShape, tensor, type Tensor } from './tensor.js';
 
@@ -121,17 +121,7 @@ export function tableLstmCell(
 export function takeRows(tape: Tape, x: Tensor, from: number, rows: number, label: string): Tensor {
   const [, columns] = matrixShape(x);
   const params = { rows: 1, columns: x.size, from: from * columns, width: rows * columns };
-  const output = tensor(label, [rows, columns]);
-  return tape.record({
-    inputs: [x],
-    output,
-    forward: [{ kernel: 'slice', params, tensors: [x, output] }],
-    backward: (dy, target) => {
-      const dx = target(x);
-      if (!dx) return [];
-      return [{ kernel: 'sliceBackward', params: { ...params, accumulate: dx.accumulate }, tensors: [dy, dx.tensor] }];
-    },
-  });
+  return sliceOf(tape, x, params, tensor(label, [rows, columns]));
 }
 
 /** Tensors (B, C) below each other, (N * B, C): steps of time for what is computed for all of them at once. */
@@ -139,25 +129,10 @@ export function stackRows(tape: Tape, parts: readonly Tensor[], label: string): 
   const [rows, columns] = matrixShape(parts[0]);
   const width = rows * columns;
   const output = tensor(label, [parts.length * rows, columns]);
-  const place = (i: number) => ({ rows: 1, columns: output.size, from: i * width, width });
-  return tape.record({
-    inputs: parts,
-    output,
-    forward: parts.map((x, i) => {
-      return { kernel: 'sliceBackward', params: { ...place(i), accumulate: i > 0 }, tensors: [x, output] };
-    }),
-    backward: (dy, target) =>
-      parts.flatMap((x, i): Call[] => {
-        const dx = target(x);
-        if (!dx) return [];
-        const part = tensor(`part of ${dx.tensor.label}`, x.shape);
-        if (!dx.accumulate) return [{ kernel: 'slice', params: place(i), tensors: [dy, dx.tensor] }];
-        return [
-          { kernel: 'slice', params: place(i), tensors: [dy, part] },
-          { kernel: 'scale', params: { size: x.size, factor: 1, accumulate: true }, tensors: [part, dx.tensor] },
-        ];
-      }),
-  });
+  const place = (part: Tensor, i: number) => {
+    return { part, params: { rows: 1, columns: output.size, from: i * width, width } };
+  };
+  return joinOf(tape, parts.map(place), output);
 }
 
 /**

@@ -1,3 +1,4 @@
+// Bit order, packing and blocks of weights: what files, kernels and reference agree on.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packBlocks, unpackBlocks } from '../../src/numerics/blocks.js';

@@ -1,3 +1,4 @@
+// Plans as plain data: memory that is shared and never too early, and parameter blocks field by field as their classes have them.
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

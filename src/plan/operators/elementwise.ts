@@ -1,5 +1,5 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
-import { elements, type TensorType, valueRange } from '../../model/graph.js';
+import { elements, largestSize, type TensorType, valueRange } from '../../model/graph.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
 import { type PickParams, rowType } from '../fields.js';
@@ -25,8 +25,8 @@ function ends(layout: Layout, node: NodeOf<'applyTransform' | 'activate' | 'add'
 export function planApplyTransform(layout: Layout, node: NodeOf<'applyTransform'>): void {
   const scratch = layout.scratch();
   const { shape, input, output } = ends(layout, node);
-  const [low, high] = valueRange(input.type);
-  const sums = { float: input.type.encoding === 'float32', n: shape.at(-1)!, largest: Math.max(-low, high) };
+  const { type } = input;
+  const sums = { float: type.encoding === 'float32', n: shape.at(-1)!, largest: largestSize(type) };
   const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
   const thresholds = int8Thresholds(layout, node.operator.transform, input.type);
   if (thresholds) {

@@ -1,6 +1,6 @@
 // Dense layers, convolutions and transposed convolutions: which kernel takes the encodings of input and weights, and which
 // of its transforms stands for the node's. A transform that the kernel does not have runs over its sums afterwards.
-import { type TensorType, valueRange } from '../../model/graph.js';
+import { largestSize, type TensorType, valueRange } from '../../model/graph.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
 import { roundUp } from '../../numerics/bits.js';
@@ -134,8 +134,7 @@ const CENTERED_INPUTS = 65535;
 
 /** What no sum exceeds in size. */
 function largestSum(layout: Layout, { geometry, type, weights }: Product): number {
-  const size = (range: readonly [number, number]): number => Math.max(-range[0], range[1]);
-  return inputsOf(geometry) * size(valueRange(type)) * size(valueRange(layout.graph.constants[weights]));
+  return inputsOf(geometry) * largestSize(type) * largestSize(layout.graph.constants[weights]);
 }
 
 function inputsOf(g: ConvGeometry): number {
