@@ -151,6 +151,7 @@ export function createProgram(): Command {
         'better',
       ]),
     )
+    .option('--widths <n,...>', "widths of a classifier's layers, such as 2048,2048,2048 for mnist-mlp")
     .option('--bits <w/a>', "bits of a classifier's weights and activations, such as 2/1 (default: 1/1)")
     .addOption(
       new Option('--quantizer <name>', 'whose quantizers --bits takes (default: aqe)').choices(['aqe', 'dorefa']),
@@ -165,7 +166,7 @@ export function createProgram(): Command {
       const { out, float } = options;
       if (out === undefined && !float) throw new UsageError('option --out expected a file to write, got none');
       const language = isLanguage(recipe);
-      const others = language ? (['bits', 'quantizer', 'dataset'] as const) : (['hidden'] as const);
+      const others = language ? (['widths', 'bits', 'quantizer', 'dataset'] as const) : (['hidden'] as const);
       const foreign = others.find((name) => options[name] !== undefined);
       if (foreign !== undefined) {
         const names = language ? RECIPE_NAMES : LANGUAGE_NAMES;

@@ -8,6 +8,7 @@ import {
   floatTwin,
   lowBits,
   mnistCnn,
+  mnistCnnBetter,
   mnistMlp,
   mnistMlpBetter,
   mnistMlpPaper,
@@ -21,24 +22,46 @@ import { UsageError } from './failure.js';
 /** `paper`: the settings of the paper that the net is from. `better`: its net with methods that came later. */
 export type Variant = 'paper' | 'better';
 
+/** Makes a recipe, of the widths asked for or its own. */
+type Maker = (widths?: readonly number[]) => Recipe;
+
 interface Entry {
-  readonly recipe: () => Recipe;
+  readonly recipe: Maker;
   readonly dataset: DatasetName;
-  readonly variants: Partial<Record<Variant, () => Recipe>>;
+  readonly variants: Partial<Record<Variant, Maker>>;
+  /** The layers whose widths can be asked for, and how many those are if not any number. Left out: none can. */
+  readonly widths?: { readonly of: string; readonly count?: number };
   /** Its activations are signs, whatever the weights are. */
   readonly signs?: true;
 }
 
+type Three = readonly [number, number, number];
+
 export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
-  'mnist-mlp': { recipe: mnistMlp, dataset: 'mnist', variants: { paper: mnistMlpPaper, better: mnistMlpBetter } },
-  'mnist-cnn': { recipe: mnistCnn, dataset: 'mnist', variants: {} },
-  'cifar10-convnet': {
-    recipe: cifar10Convnet,
-    dataset: 'cifar10',
-    variants: { paper: cifar10Convnet, better: cifar10ConvnetBetter },
+  'mnist-mlp': {
+    recipe: mnistMlp,
+    dataset: 'mnist',
+    variants: { paper: mnistMlpPaper, better: mnistMlpBetter },
+    widths: { of: 'hidden layers' },
   },
-  'cifar10-tiny': { recipe: cifar10Tiny, dataset: 'cifar10', variants: {} },
-  'cifar10-resnet': { recipe: cifar10Resnet, dataset: 'cifar10', variants: {}, signs: true },
+  'mnist-cnn': {
+    recipe: (widths) => mnistCnn(widths as Three | undefined),
+    dataset: 'mnist',
+    variants: { better: (widths) => mnistCnnBetter(widths as Three | undefined) },
+    widths: { of: 'convolutions', count: 3 },
+  },
+  'cifar10-convnet': {
+    recipe: () => cifar10Convnet(),
+    dataset: 'cifar10',
+    variants: { paper: () => cifar10Convnet(), better: () => cifar10ConvnetBetter() },
+  },
+  'cifar10-tiny': {
+    recipe: (widths) => cifar10Tiny(widths?.[0]),
+    dataset: 'cifar10',
+    variants: {},
+    widths: { of: 'hidden layers', count: 1 },
+  },
+  'cifar10-resnet': { recipe: () => cifar10Resnet(), dataset: 'cifar10', variants: {}, signs: true },
 };
 
 /** Recipes of language models, for the Penn Treebank. */
@@ -50,6 +73,8 @@ export type RecipeName = 'mnist-mlp' | 'mnist-cnn' | 'cifar10-convnet' | 'cifar1
 
 export interface RecipeOptions {
   readonly variant?: Variant;
+  /** Widths of layers, `2048,2048,2048`. */
+  readonly widths?: string;
   /** Bits of weights and activations, `2/1`. */
   readonly bits?: string;
   /** Whose quantizers they are. */
@@ -58,15 +83,17 @@ export interface RecipeOptions {
   readonly float?: boolean;
 }
 
-/** @throws UsageError if the recipe has no such variant, or the quantizer no such bits */
+/** @throws UsageError if the recipe has no such variant or widths, or the quantizer no such bits */
 export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
   const { variant, bits, quantizer = 'aqe', float } = options;
   const { recipe, variants, signs } = RECIPES[name];
-  const made = variant === undefined ? recipe : variants[variant];
-  if (!made) {
+  const maker = variant === undefined ? recipe : variants[variant];
+  if (!maker) {
     const known = Object.keys(variants).join(' or ');
     throw new UsageError(`option --variant of ${name} expected ${known || 'to be left out'}, got ${String(variant)}`);
   }
+  const widths = widthsOf(name, options.widths);
+  const made = (): Recipe => maker(widths);
   const quantized = (['bits', 'quantizer'] as const).find((option) => options[option] !== undefined);
   if (float && quantized) throw new UsageError(`option --${quantized} expected a quantized net, got --float`);
   if (float && signs)
@@ -86,4 +113,19 @@ export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
     );
   }
   return atPrecision(made(), lowBits(quantizer, weights, activations));
+}
+
+/** A layer wider than this is a slip of the pen. */
+const MOST_WIDTH = 65536;
+
+function widthsOf(name: RecipeName, text: string | undefined): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  const { widths: known } = RECIPES[name];
+  if (!known) throw new UsageError(`option --widths of ${name} expected to be left out, got ${text}`);
+  const widths = text.split(',').map((width) => (/^[1-9]\d{0,5}$/.test(width) ? Number(width) : NaN));
+  if (!widths.every((width) => width <= MOST_WIDTH) || (known.count ?? widths.length) !== widths.length) {
+    const what = `${known.count ?? 'the'} ${known.count === 1 ? 'width' : 'widths'} of 1 to ${MOST_WIDTH}`;
+    throw new UsageError(`option --widths of ${name} expected ${what}, for its ${known.of}, got ${text}`);
+  }
+  return widths;
 }

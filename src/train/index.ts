@@ -68,7 +68,7 @@ export type {
 export { cifar10Convnet, cifar10ConvnetBetter } from './recipes/cifar10-convnet.js';
 export { cifar10Resnet } from './recipes/cifar10-resnet.js';
 export { cifar10Tiny } from './recipes/cifar10-tiny.js';
-export { mnistCnn } from './recipes/mnist-cnn.js';
+export { mnistCnn, mnistCnnBetter } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';
 export { ptbLstm } from './recipes/ptb-lstm.js';
 export { mnistMlp, mnistMlpBetter, mnistMlpPaper } from './recipes/mnist-mlp.js';

@@ -172,7 +172,12 @@ test('train --bits writes a net of more bits, and refuses those that there are n
   };
   assert.match(refused('--bits', '5/1'), /--bits expected weights\/activations of 1 to 4 bits with aqe, got 5\/1/);
   assert.match(refused('--bits', '8/8', '--quantizer', 'dorefa'), /1 to 7 bits with dorefa, got 8\/8/);
-  assert.match(refused('--variant', 'paper'), /--variant of mnist-cnn expected to be left out, got paper/);
+  assert.match(refused('--variant', 'paper'), /--variant of mnist-cnn expected better, got paper/);
+  assert.match(
+    refused('--widths', '8,8'),
+    /--widths of mnist-cnn expected 3 widths of 1 to 65536, for its convolutions, got 8,8/,
+  );
+  assert.match(refused('--widths', '8,0,8'), /got 8,0,8/);
 });
 
 test('train --float measures the recipe without quantizers and writes nothing', () => {

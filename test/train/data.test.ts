@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DataError } from '../../src/errors.js';
 import { Random } from '../../src/numerics/random.js';
-import { augment } from '../../src/train/data/augment.js';
+import { augment, drawAugmentation } from '../../src/train/data/augment.js';
 import { loadCifar10, parseCifar10 } from '../../src/train/data/cifar10.js';
 import {
   encodeTokens,
@@ -121,6 +121,37 @@ test('augment() shifts and mirrors, every way equally often', () => {
   }
   augment(from, to, [2, 2, 1], { padding: 0, flip: false }, random);
   assert.equal(to, from);
+});
+
+test('augment() turns pictures about their centre, by as much as it may and no more', () => {
+  const shape = [5, 5, 2] as const;
+  // A line from the centre to the right, of two channels, that a turn lifts or lowers.
+  const from = new Uint8Array(50);
+  for (let x = 2; x < 5; x++) from.set([200, 100], (2 * 5 + x) * 2);
+  const to = new Uint8Array(50);
+  const random = new Random(3);
+  let [up, down, most] = [0, 0, 0];
+  for (let i = 0; i < 500; i++) {
+    augment(from, to, shape, { padding: 0, flip: false, turn: 10 }, random);
+    const pixel = (y: number, x: number): number => to[(y * 5 + x) * 2];
+    assert.is(pixel(2, 2), 200, 'the centre stays');
+    for (let p = 0; p < 50; p += 2) assert.ok(Math.abs(to[p] - 2 * to[p + 1]) <= 2, 'channels turn together');
+    const [above, below] = [pixel(1, 4), pixel(3, 4)];
+    assert.ok(above === 0 || below === 0);
+    if (above > 0) up++;
+    if (below > 0) down++;
+    most = Math.max(most, above, below);
+  }
+  assert.ok(up > 150 && down > 150, `${up} up, ${down} down`);
+  // 2 sin 10 degrees of a pixel's height, 0.347, by the 0.97 of the line's end that is left there.
+  assert.ok(most > 50 && most <= 70, String(most));
+  const augmentation = { padding: 0, flip: false, turn: 10 };
+  for (let seed = 1; seed <= 10; seed++) {
+    const { turned } = drawAugmentation(augmentation, new Random(seed));
+    augment(from, to, shape, augmentation, new Random(seed));
+    const [above, below] = [to[(1 * 5 + 4) * 2], to[(3 * 5 + 4) * 2]];
+    assert.is(Math.sign(above - below), Math.sign(turned), 'counterclockwise lifts what lies to the right');
+  }
 });
 
 test.run();

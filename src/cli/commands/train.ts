@@ -71,8 +71,13 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
     const data = await DATASETS[dataset].load(await dataOf(options.data, dataset, signal));
     const device = resolveDevice(options.device);
     stopIfAborted();
-    const { variant, bits, quantizer } = options;
-    const asked = { variant: variant ?? null, bits: bits ?? null, quantizer: quantizer ?? null };
+    const { variant, widths, bits, quantizer } = options;
+    const asked = {
+      variant: variant ?? null,
+      widths: widths ?? null,
+      bits: bits ?? null,
+      quantizer: quantizer ?? null,
+    };
     const config = {
       recipe: float ? recipe.name : recipeName,
       ...asked,
@@ -88,7 +93,7 @@ export async function train(recipeName: RecipeName, options: TrainCommandOptions
       ...{ epochs, seed, device, signal },
       command: commandOf(recipeName, options, {
         ...{ epochs, seed, limit, dataset: options.dataset },
-        ...{ variant, bits, quantizer },
+        ...{ variant, widths, bits, quantizer },
       }),
       onProgress: (state: TrainProgress) => {
         progress.update(state);
