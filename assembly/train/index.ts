@@ -6,6 +6,7 @@
 //   0 generation: grows by one when a program starts      3 threads that reached the end of the current record
 //   1 address of the program                              4 records finished; its change lets the threads go on
 //   2 number of records                                   5 the next task of the current record
+import { padSums, padWeights, tapSums } from './border';
 import { col2im, im2col, pool, poolBackward } from './conv';
 import {
   addBias,
@@ -233,6 +234,12 @@ function execute(record: usize, task: i32, scratch: usize): void {
       return tableLstmCellBackward(record, task);
     case 53:
       return staircase(record, task);
+    case 54:
+      return tapSums(record, task);
+    case 55:
+      return padSums(record, task);
+    case 56:
+      return padWeights(record, task, scratch);
     default:
       unreachable();
   }

@@ -8,9 +8,10 @@
 //                 (the entry whose highest set bit is cleared, plus twice that bit's value): 16 KB, which stay in L1
 //     2. columns  16 sums of a column, kept between blocks in [n][16], take 8 entries each: a 16-bit load, four loads
 //                 and four adds stand for 16 * GROUP multiply-adds
-//     and at the end the sums are transposed into c.
+//     and at the end the sums are transposed into c, or copied where c is stored (n, m).
 //
-// Sums of integers below 2^24 are exact, as they are in matmul. Others are rounded in another order than there.
+// Zeros count as +1, which border.ts makes good for patches with zero padding. Sums of integers below 2^24 are exact, as they
+// are in matmul. Others are rounded in another order than there.
 import { at, int } from './record';
 import { storePart } from './matmul';
 
@@ -22,17 +23,23 @@ const ROWS: i32 = 16;
 const ENTRY: i32 = ROWS * 4;
 const TABLE: i32 = GROUPS * ENTRIES * ENTRY;
 const BLOCK: i32 = GROUPS * GROUP;
+/** Bytes of the values that a block's tables are made of, [BLOCK][16 rows]. */
+const VALUES: i32 = BLOCK * ENTRY;
 
-// s, offsets, k, n, transposeS (stored (n, k)); one task per block of 8 groups
+// s, offsets, k, n, transposeS (stored (n, k)), columns of a task, tasks along n; the others are blocks of 8 groups
 export function packSigns(r: usize, task: i32): void {
   const s = at(r, 0);
   const k = int(r, 2);
   const n = int(r, 3);
-  const first = task * BLOCK;
-  const to = at(r, 1) + ((<usize>task * n) << 4);
+  const across = int(r, 6);
+  const block = task / across;
+  const column = (task % across) * int(r, 5);
+  const width = min(int(r, 5), n - column);
+  const first = block * BLOCK;
+  const to = at(r, 1) + ((<usize>block * n + column) << 4);
   const rows = min(BLOCK, k - first);
-  if (int(r, 4)) packAlongRows(s + (<usize>first << 2), to, n, rows, <usize>k << 2);
-  else packAlongColumns(s + ((<usize>first * n) << 2), to, n, rows, <usize>n << 2);
+  if (int(r, 4)) packAlongRows(s + ((<usize>column * k + first) << 2), to, width, rows, <usize>k << 2);
+  else packAlongColumns(s + ((<usize>first * n + column) << 2), to, width, rows, <usize>n << 2);
 }
 
 /** Offsets of one block where neighbours along k lie side by side; `stride` bytes from one column to the next. */
@@ -90,9 +97,8 @@ function packAlongColumns(from: usize, to: usize, n: i32, rows: i32, stride: usi
   }
 }
 
-// a, offsets, c, m, n, k, transposeA, accumulate, columns of a task, tasks along n
+// a, offsets, c, m, n, k, transposeA, accumulate, columns of a task, tasks along n, whether c is stored (n, m)
 export function matmulSigns(r: usize, task: i32, scratch: usize): void {
-  const m = int(r, 3);
   const n = int(r, 4);
   const k = int(r, 5);
   const share = int(r, 8);
@@ -101,10 +107,11 @@ export function matmulSigns(r: usize, task: i32, scratch: usize): void {
   const column = (task % across) * share;
   const width = min(share, n - column);
   const table = scratch;
-  const sums = scratch + TABLE;
+  const values = table + TABLE;
+  const sums = values + VALUES;
   memory.fill(sums, 0, <usize>width * ENTRY);
   for (let i = 0, block = 0; i < k; i += BLOCK, block++) {
-    buildTables(r, row, i, table);
+    buildTables(r, row, i, table, values);
     let offsets = at(r, 1) + ((<usize>block * n + column) << 4);
     const end = sums + <usize>width * ENTRY;
     for (let to = sums; to < end; to += ENTRY) {
@@ -126,19 +133,26 @@ export function matmulSigns(r: usize, task: i32, scratch: usize): void {
       offsets += 16;
     }
   }
-  storeTransposed(r, row, column, width, sums);
+  if (int(r, 10)) storeColumns(r, row, column, width, sums);
+  else storeTransposed(r, row, column, width, sums);
 }
 
 /** The tables of rows first .. first + BLOCK - 1 along k, for 16 rows of op(a) from `row` on. */
-function buildTables(r: usize, row: i32, first: i32, table: usize): void {
+function buildTables(r: usize, row: i32, first: i32, table: usize, values: usize): void {
   const m = int(r, 3);
   const k = int(r, 5);
-  const transpose = int(r, 6) != 0;
-  const alongK: usize = transpose ? <usize>m << 2 : 4;
-  const alongM: usize = transpose ? 4 : <usize>k << 2;
-  const height = min(ROWS, m - row);
-  // The values of a group, [GROUP][16], behind the tables' first entries that they are turned into.
-  let from = at(r, 0) + <usize>row * alongM + <usize>first * alongK;
+  const whole = first + BLOCK <= k && row + ROWS <= m;
+  const a = at(r, 0);
+  let line = values;
+  let step: usize = ENTRY;
+  if (!whole) {
+    gatherPart(r, row, first, values);
+  } else if (int(r, 6)) {
+    line = a + ((<usize>first * m + row) << 2);
+    step = <usize>m << 2;
+  } else {
+    gather(a + ((<usize>row * k + first) << 2), <usize>k << 2, values);
+  }
   let to = table;
   for (let g = 0; g < GROUPS; g++) {
     // Entry 0: minus the sum of all values; entry 2^bit, for now: twice value `bit`.
@@ -147,21 +161,6 @@ function buildTables(r: usize, row: i32, first: i32, table: usize): void {
     let z2 = z0;
     let z3 = z0;
     for (let bit = 0; bit < GROUP; bit++) {
-      const line = to + (<usize>ENTRY << bit);
-      const inside = first + g * GROUP + bit < k;
-      if (inside && transpose && height == ROWS) {
-        v128.store(line, v128.load(from));
-        v128.store(line, v128.load(from, 16), 16);
-        v128.store(line, v128.load(from, 32), 32);
-        v128.store(line, v128.load(from, 48), 48);
-      } else {
-        let value = from;
-        for (let j = 0; j < ROWS; j++) {
-          store<f32>(line + (<usize>j << 2), inside && j < height ? load<f32>(value) : 0);
-          value += alongM;
-        }
-      }
-      from += alongK;
       const a0 = v128.load(line);
       const a1 = v128.load(line, 16);
       const a2 = v128.load(line, 32);
@@ -170,10 +169,12 @@ function buildTables(r: usize, row: i32, first: i32, table: usize): void {
       z1 = f32x4.sub(z1, a1);
       z2 = f32x4.sub(z2, a2);
       z3 = f32x4.sub(z3, a3);
-      v128.store(line, f32x4.add(a0, a0));
-      v128.store(line, f32x4.add(a1, a1), 16);
-      v128.store(line, f32x4.add(a2, a2), 32);
-      v128.store(line, f32x4.add(a3, a3), 48);
+      const twice = to + (<usize>ENTRY << bit);
+      v128.store(twice, f32x4.add(a0, a0));
+      v128.store(twice, f32x4.add(a1, a1), 16);
+      v128.store(twice, f32x4.add(a2, a2), 32);
+      v128.store(twice, f32x4.add(a3, a3), 48);
+      line += step;
     }
     v128.store(to, z0);
     v128.store(to, z1, 16);
@@ -194,6 +195,69 @@ function buildTables(r: usize, row: i32, first: i32, table: usize): void {
       }
     }
     to += ENTRIES * ENTRY;
+  }
+}
+
+/** 16 rows of BLOCK values, `stride` bytes apart, to [BLOCK][16]. */
+function gather(from: usize, stride: usize, values: usize): void {
+  for (let j = 0; j < ROWS; j += 4) {
+    const second = from + stride;
+    const third = second + stride;
+    const fourth = third + stride;
+    let to = values + (<usize>j << 2);
+    for (let i: usize = 0; i < <usize>BLOCK << 2; i += 16) {
+      const x0 = v128.load(from + i);
+      const x1 = v128.load(second + i);
+      const x2 = v128.load(third + i);
+      const x3 = v128.load(fourth + i);
+      const y0 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+      const y1 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+      const y2 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+      const y3 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<f32>(y0, y1, 0, 1, 4, 5));
+      v128.store(to, v128.shuffle<f32>(y0, y1, 2, 3, 6, 7), ENTRY);
+      v128.store(to, v128.shuffle<f32>(y2, y3, 0, 1, 4, 5), 2 * ENTRY);
+      v128.store(to, v128.shuffle<f32>(y2, y3, 2, 3, 6, 7), 3 * ENTRY);
+      to += 4 * ENTRY;
+    }
+    from = fourth + stride;
+  }
+}
+
+/** The same at the ends of k and of the rows, with zeros behind both. */
+function gatherPart(r: usize, row: i32, first: i32, values: usize): void {
+  const m = int(r, 3);
+  const k = int(r, 5);
+  const transpose = int(r, 6) != 0;
+  const alongK: usize = transpose ? <usize>m << 2 : 4;
+  const alongM: usize = transpose ? 4 : <usize>k << 2;
+  const height = min(ROWS, m - row);
+  const depth = min(BLOCK, k - first);
+  memory.fill(values, 0, VALUES);
+  let line = at(r, 0) + <usize>row * alongM + <usize>first * alongK;
+  for (let i = 0; i < depth; i++) {
+    let from = line;
+    for (let j = 0; j < height; j++) {
+      store<f32>(values + (<usize>j << 2), load<f32>(from));
+      from += alongM;
+    }
+    values += ENTRY;
+    line += alongK;
+  }
+}
+
+/** sums [width][16] to columns row .. of a c stored (n, m), from its row `column` on. */
+function storeColumns(r: usize, row: i32, column: i32, width: i32, sums: usize): void {
+  const m = int(r, 3);
+  const accumulate = int(r, 7) != 0;
+  const height = min(ROWS, m - row);
+  let to = at(r, 2) + ((<usize>column * m + row) << 2);
+  for (const end = sums + <usize>width * ENTRY; sums < end; sums += ENTRY) {
+    for (let j = 0; j < height; j += 4) {
+      const place = <usize>j << 2;
+      put(to + place, v128.load(sums + place), min(4, height - j), accumulate);
+    }
+    to += <usize>m << 2;
   }
 }
 

@@ -69,6 +69,55 @@ test('products with signs are exact for integers and close for others, whatever 
   }
 });
 
+test('patches of signs are looked up as well, and what zero padding adds is taken back', async () => {
+  const random = new Random(7);
+  const one = await CpuBackend.create({ threads: 1, wasm });
+  for (const [images, height, width, channels, kernel, stride, padding, outputs] of [
+    [3, 5, 7, 8, 3, 1, 1, 16],
+    [2, 6, 6, 3, 5, 1, 2, 17],
+    [5, 7, 5, 8, 3, 2, 1, 67],
+    [1, 9, 9, 1, 9, 1, 4, 1],
+    [70, 1, 1, 8, 3, 1, 1, 5],
+    [2, 6, 6, 11, 3, 1, 0, 33],
+    [4, 4, 4, 7, 3, 1, 2, 130],
+  ] as const) {
+    const out = (side: number): number => Math.floor((side + 2 * padding - kernel) / stride) + 1;
+    const [outHeight, outWidth] = [out(height), out(width)];
+    const [positions, inputs] = [images * outHeight * outWidth, kernel * kernel * channels];
+    const x = tensor('x', [images * height * width, channels]);
+    const s = tensor('s', x.shape);
+    const p = tensor('patches', [positions, inputs]);
+    const [w, dy] = [tensor('w', [outputs, inputs]), tensor('dy', [positions, outputs])];
+    const results = () => [tensor('y', dy.shape), tensor('dw', w.shape)] as const;
+    const geometry = { images, height, width, channels, kernel, stride, padding, outHeight, outWidth };
+    const made: Call[] = [
+      { kernel: 'map', params: { ...SIGN, size: x.size, alpha: 1 }, tensors: [x, s] },
+      { kernel: 'im2col', params: geometry, tensors: [s, p] },
+    ];
+    const forward = { m: positions, n: outputs, k: inputs, transposeA: false, transposeB: true, accumulate: false };
+    const weights = { m: outputs, n: inputs, k: positions, transposeA: true, transposeB: false, accumulate: true };
+    const products = ([y, dw]: ReturnType<typeof results>): Call[] => [
+      { kernel: 'matmul', params: forward, tensors: [p, w, y] },
+      { kernel: 'matmul', params: weights, tensors: [dy, p, dw] },
+    ];
+    const latent = Float32Array.from({ length: x.size }, () => random.uniform(-1, 1));
+    // Integers, whose sums are exact in any order.
+    const numbers = [w, dy].map((t) => Float32Array.from({ length: t.size }, () => random.below(15) - 7));
+    for (const backend of [one, two]) {
+      const [looked, plain] = [results(), results()];
+      backend.write(x, latent);
+      [w, dy].forEach((t, i) => backend.write(t, numbers[i]));
+      (await backend.compile([...made, ...products(looked)])).run();
+      // Compiled apart, products do not know what the patches hold.
+      (await backend.compile(products(plain))).run();
+      for (const [i, what] of ['y', 'dW'].entries()) {
+        const label = `${what} of ${[images, height, width, channels, kernel, stride, padding, outputs].join(' ')}`;
+        assert.equal(await backend.read(looked[i]), await backend.read(plain[i]), label);
+      }
+    }
+  }
+});
+
 for (const [transposeA, transposeB] of [
   [false, false],
   [false, true],

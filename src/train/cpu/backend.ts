@@ -4,10 +4,10 @@
 // the number of threads. Products with a matrix that a sign kernel wrote take a path of their own (assembly/train/signs.ts).
 // For Node: its modules are loaded when a backend is made, so that browsers can load the rest.
 import { TrainError } from '../../errors.js';
-import type { Backend, Call, Program } from '../kernels.js';
-import { signsOf } from '../signs.js';
+import type { Backend, Call, PatchParams, Program } from '../kernels.js';
+import { trackPadded, trackSigns } from '../signs.js';
 import type { Tensor } from '../tensor.js';
-import { encode, RECORD_BYTES, writeRecords, type CpuRecord } from './encode.js';
+import { encode, RECORD_BYTES, writeRecords, type CpuRecord, type EncodeContext } from './encode.js';
 import type { WorkerTask } from './worker.js';
 
 /** The exports of assembly/train/index.ts. */
@@ -88,22 +88,25 @@ export class CpuBackend implements Backend {
   }
 
   compile(calls: readonly Call[]): Promise<Program> {
-    const signs = new Set<Tensor>();
     let shared = 0;
-    const context = {
-      address: (t: Tensor) => this.#address(t),
-      isSigns: (t: Tensor) => signs.has(t),
-    };
-    const encodeAll = (workspace: (bytes: number) => number): CpuRecord[] =>
-      calls.flatMap((call) => {
-        const records = encode(call, { ...context, workspace });
-        const written = signsOf(call);
-        if (written) signs.add(written);
+    const encodeAll = (workspace: (bytes: number) => number): CpuRecord[] => {
+      const signs = new Set<Tensor>();
+      const padded = new Map<Tensor, PatchParams>();
+      const context: EncodeContext = {
+        address: (t) => this.#address(t),
+        workspace,
+        isSigns: (t) => signs.has(t),
+        paddedSigns: (t) => padded.get(t),
+      };
+      return calls.flatMap((call) => {
+        const records = encode(call, context);
+        trackPadded(call, signs, padded);
+        trackSigns(call, signs);
         return [...records];
       });
+    };
     // Twice: the workspace is as large as the largest call needs, and stands where the first pass leaves room.
     encodeAll((bytes) => ((shared = Math.max(shared, bytes)), 0));
-    signs.clear();
     if (shared > this.#workspace.bytes) this.#workspace = { address: this.#allocate(shared), bytes: shared };
     const { address } = this.#workspace;
     const records = encodeAll(() => address);

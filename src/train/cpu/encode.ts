@@ -79,6 +79,9 @@ const OPCODES = [
   'tableLstmCell',
   'tableLstmCellBackward',
   'staircase',
+  'tapSums',
+  'padSums',
+  'padWeights',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -89,6 +92,8 @@ export interface EncodeContext {
   readonly workspace: (bytes: number) => number;
   /** Whether a tensor holds -1 and +1 only, when the call runs. */
   readonly isSigns: (t: Tensor) => boolean;
+  /** The patches that a tensor holds when the call runs, if those are of signs, with zeros around them. */
+  readonly paddedSigns: (t: Tensor) => PatchParams | undefined;
 }
 
 const WORDS = 24;
@@ -104,14 +109,16 @@ const MATMUL_COLUMNS = 8;
 /** k of a slice that stays in the caches, and the longest whose rows fit a thread's scratch memory. */
 const MATMUL_DEPTH = 2048;
 const MATMUL_MOST_DEPTH = 65_536;
-/** signs.ts: rows of a task, k of a block, bytes of a block's tables, of a sum's rows. */
+/** signs.ts: rows of a task, k of a block, bytes of a sum's rows, of a block's tables and the values they are made of. */
 const SIGN_ROWS = 16;
 const SIGN_BLOCK = 40;
-const SIGN_TABLES = 8 * 32 * 64;
 const SIGN_ENTRY = 64;
+const SIGN_TABLES = (8 * 32 + SIGN_BLOCK) * SIGN_ENTRY;
 /** Fewer columns than this do not pay for the tables. */
 const SIGN_LEAST_COLUMNS = 64;
 const SIGN_MOST_COLUMNS = 512;
+/** Columns of a task that packs signs. */
+const SIGN_PACKED_COLUMNS = 4096;
 
 const chunks = (size: number): number => Math.ceil(size / CHUNK);
 const flag = (on: boolean): number => (on ? 1 : 0);
@@ -127,8 +134,27 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
     return [{ kernel: 'gatherBytes', tasks: rows, ints: [...tensors.map(address), rows, features] }];
   },
   matmul(params, tensors, context) {
-    const signs = context.isSigns(tensors[1]) && params.n >= SIGN_LEAST_COLUMNS;
-    return signs ? matmulSigns(params, tensors, context) : matmul(params, tensors, context);
+    const { m, n, transposeA, transposeB } = params;
+    const [a, b] = tensors;
+    // As the two products have them in which a layer takes its patches: y = x W^T and dW = dy^T x.
+    const paddedA = !transposeA && transposeB ? context.paddedSigns(a) : undefined;
+    const paddedB = transposeA && !transposeB ? context.paddedSigns(b) : undefined;
+    const left = m >= SIGN_LEAST_COLUMNS && (context.isSigns(a) || paddedA !== undefined);
+    const right = n >= SIGN_LEAST_COLUMNS && (context.isSigns(b) || paddedB !== undefined);
+    // The more columns, the less the tables cost.
+    if (left && !(right && n >= m)) {
+      return [
+        ...matmulSigns(params, tensors, context, 'left'),
+        ...(paddedA ? padSums(paddedA, n, tensors, context) : []),
+      ];
+    }
+    if (right) {
+      return [
+        ...matmulSigns(params, tensors, context, 'right'),
+        ...(paddedB ? padWeights(paddedB, m, tensors, context) : []),
+      ];
+    }
+    return matmul(params, tensors, context);
   },
   map({ op, a, b, size, alpha }, tensors, { address }) {
     const ints = [...tensors.map(address), size, MAPS.indexOf(op)];
@@ -347,28 +373,73 @@ function matmul(
   }).flat();
 }
 
+/** c = op(a) s, or its transpose c^T = s^T op(b), whichever operand the signs are. */
 function matmulSigns(
   { m, n, k, transposeA, transposeB, accumulate }: KernelParams['matmul'],
   tensors: readonly Tensor[],
   { address, workspace }: EncodeContext,
+  signs: 'left' | 'right',
 ): CpuRecord[] {
   const [a, b, c] = tensors.map(address) as [number, number, number];
+  const right = signs === 'right';
+  const [values, rows, transposeValues] = right ? [a, m, transposeA] : [b, n, !transposeB];
+  const [sources, columns, transposeSigns] = right ? [b, n, transposeB] : [a, m, !transposeA];
   const blocks = Math.ceil(k / SIGN_BLOCK);
-  const offsets = workspace(blocks * n * 16);
-  const down = Math.ceil(m / SIGN_ROWS);
+  const offsets = workspace(blocks * columns * 16);
+  const down = Math.ceil(rows / SIGN_ROWS);
   // Enough tasks to share out; every share builds the tables anew.
-  const half = Math.max(SIGN_LEAST_COLUMNS, Math.ceil(n / 8) * 4);
-  const share = Math.min(SIGN_MOST_COLUMNS, down < 8 ? half : n);
-  const across = Math.ceil(n / share);
+  const half = Math.max(SIGN_LEAST_COLUMNS, Math.ceil(columns / 8) * 4);
+  const share = Math.min(SIGN_MOST_COLUMNS, down < 8 ? half : columns);
+  const across = Math.ceil(columns / share);
+  const packed = Math.min(SIGN_PACKED_COLUMNS, columns);
+  const acrossPacked = Math.ceil(columns / packed);
   return [
-    { kernel: 'packSigns', tasks: blocks, ints: [b, offsets, k, n, flag(transposeB)] },
+    {
+      kernel: 'packSigns',
+      tasks: blocks * acrossPacked,
+      ints: [sources, offsets, k, columns, flag(transposeSigns), packed, acrossPacked],
+    },
     {
       kernel: 'matmulSigns',
       tasks: down * across,
-      ints: [a, offsets, c, m, n, k, flag(transposeA), flag(accumulate), share, across],
+      ints: [
+        ...[values, offsets, c, rows, columns, k, flag(transposeValues), flag(accumulate)],
+        ...[share, across, flag(!right)],
+      ],
       // Transposing reads up to three columns past the last one.
       scratch: SIGN_TABLES + (share + 3) * SIGN_ENTRY,
     },
+  ];
+}
+
+/** Takes back what the zeros around the pictures added to y (positions, outputs) = x W^T; tensors x, W, y. */
+function padSums(
+  patches: PatchParams,
+  outputs: number,
+  [, weights, y]: readonly Tensor[],
+  { address, workspace }: EncodeContext,
+): CpuRecord[] {
+  const { images, height, width, channels, kernel, stride, padding, outHeight, outWidth } = patches;
+  const taps = kernel * kernel;
+  const sums = workspace(taps * outputs * 4);
+  const ints = [sums, address(y), outputs, height, width, kernel, stride, padding, outHeight, outWidth];
+  return [
+    { kernel: 'tapSums', tasks: taps, ints: [address(weights), sums, outputs, taps, channels] },
+    { kernel: 'padSums', tasks: images * outHeight, ints },
+  ];
+}
+
+/** Takes back what the zeros around the pictures added to dW = dy^T x; tensors dy, x, dW. */
+function padWeights(
+  patches: PatchParams,
+  outputs: number,
+  [dy, , dw]: readonly Tensor[],
+  { address }: EncodeContext,
+): CpuRecord[] {
+  const { images, height, width, channels, kernel, stride, padding, outHeight, outWidth } = patches;
+  const ints = [address(dy), address(dw), outputs, height, width, kernel, stride, padding, outHeight, outWidth];
+  return [
+    { kernel: 'padWeights', tasks: kernel * kernel, ints: [...ints, images, channels], scratch: outputs * 4 },
   ];
 }
 

@@ -45,7 +45,7 @@ export function mnistMlpBetter(hidden: readonly number[] = [4096, 4096, 4096]): 
     ...recipe,
     layers: (classes) => withPrecision(recipe.layers(classes), { activation: { kind: 'approximateSign' } }),
     epochs: 40,
-    learningRate: (epochs) => cosineDecay(3e-3, 3e-6, epochs),
+    learningRate: (epochs) => cosineDecay(1e-3, 1e-6, epochs),
     settleBatches: 500,
     augmentation: { padding: 2, flip: false, turn: 10 },
   };
