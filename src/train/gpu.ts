@@ -3,11 +3,8 @@
 import { TrainError } from '../errors.js';
 import type { TrainDevice } from './device.js';
 import type { Backend, Call, Program } from './kernels.js';
-import { trackSigns } from './signs.js';
-import { tensor, type Tensor } from './tensor.js';
-import { matmulSigns, packSigns, wordsOf } from './wgsl/bits.js';
-import { shaderOf } from './wgsl/index.js';
-import type { Shader } from './wgsl/shader.js';
+import { tensor, type ElementType, type Tensor } from './tensor.js';
+import { stepsOf, type Step } from './wgsl/steps.js';
 
 // GPUBufferUsage and GPUMapMode by value: Node has no such globals.
 const MAP_READ = 0x1;
@@ -15,16 +12,6 @@ const COPY_SRC = 0x4;
 const COPY_DST = 0x8;
 const STORAGE = 0x80;
 const MAP_MODE_READ = 0x1;
-
-/** Shorter sums of signs do not pay for packing. */
-const LEAST_PACKED = 64;
-
-/** A shader with the tensors of its bindings: a call, or a part of one. */
-interface Step {
-  readonly label: string;
-  readonly shader: Shader;
-  readonly tensors: readonly Tensor[];
-}
 
 interface Dispatch {
   readonly pipeline: GPUComputePipeline;
@@ -39,6 +26,7 @@ export class GpuBackend implements Backend {
   readonly #device: GPUDevice;
   readonly #buffers = new Map<Tensor, GPUBuffer>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #scratches = new Map<string, Tensor>();
 
   constructor(handle: TrainDevice) {
     this.#handle = handle;
@@ -47,12 +35,7 @@ export class GpuBackend implements Backend {
   }
 
   async compile(calls: readonly Call[]): Promise<Program> {
-    const signs = new Set<Tensor>();
-    const steps = calls.flatMap((call) => {
-      const parts = this.#steps(call, signs);
-      trackSigns(call, signs);
-      return parts;
-    });
+    const steps = stepsOf(calls, this.#handle, (label, size, type) => this.#scratch(label, size, type));
     const dispatches = await Promise.all(steps.map((step) => this.#prepare(step)));
     this.#handle.check();
     return { run: () => this.#run(dispatches) };
@@ -100,34 +83,19 @@ export class GpuBackend implements Backend {
     this.#device.queue.submit([encoder.finish()]);
   }
 
-  /** A call's shaders, in order. Sums of products of signs by signs go through words of bits. */
-  #steps(call: Call, signs: ReadonlySet<Tensor>): readonly Step[] {
-    const { kernel, tensors } = call;
-    const [a, b, c] = tensors;
-    const packed =
-      kernel === 'matmul' &&
-      call.params.transposeB &&
-      !call.params.transposeA &&
-      call.params.k >= LEAST_PACKED &&
-      signs.has(a) &&
-      signs.has(b);
-    if (!packed) return [{ label: kernel, shader: shaderOf(call, this.#handle), tensors }];
-    const { m, n, k } = call.params;
-    const left = tensor(`${a.label} packed`, [m, wordsOf(k)], 'u32');
-    const right = tensor(`${b.label} packed`, [wordsOf(k), n], 'u32');
-    return [
-      { label: 'packSigns', shader: packSigns({ lines: m, k, transposed: false }), tensors: [a, left] },
-      { label: 'packSigns', shader: packSigns({ lines: n, k, transposed: true }), tensors: [b, right] },
-      { label: 'matmulSigns', shader: matmulSigns(call.params, this.#handle), tensors: [left, right, c] },
-    ];
-  }
-
   async #prepare({ label, shader, tensors }: Step): Promise<Dispatch> {
     const { code, workgroups } = shader;
     const pipeline = await this.#pipeline(label, code);
     const entries = tensors.map((t, binding) => ({ binding, resource: { buffer: this.#buffer(t) } }));
     const group = this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
     return { pipeline, group, workgroups };
+  }
+
+  #scratch(label: string, size: number, type?: ElementType): Tensor {
+    const key = `${label} ${size}`;
+    const scratch = this.#scratches.get(key) ?? tensor(label, [size], type);
+    this.#scratches.set(key, scratch);
+    return scratch;
   }
 
   #pipeline(label: string, code: string): Promise<GPUComputePipeline> {

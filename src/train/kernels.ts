@@ -283,7 +283,10 @@ export interface Backend {
   compile(calls: readonly Call[]): Promise<Program>;
   /** Overwrites the first data.length elements of `t`. */
   write(t: Tensor, data: Float32Array | Uint32Array): void;
-  /** The contents of an f32 tensor after everything that was started. @throws TrainError when the device failed */
+  /**
+   * The contents of an f32 tensor after everything that was started. A program may leave out patches that nothing but its own
+   * products reads, and take them from their picture. @throws TrainError when the device failed
+   */
   read(t: Tensor): Promise<Float32Array>;
   /** Frees the storage. The device stays open. */
   dispose(): void;

@@ -7,9 +7,12 @@ import { openDevice, type TrainDevice } from '../../src/train/device.js';
 import { GpuBackend } from '../../src/train/gpu.js';
 import { conv2d, dense, reshape, sign, weightedSum } from '../../src/train/layers.js';
 import { trainLanguageModel } from '../../src/train/language/trainer.js';
+import type { Call } from '../../src/train/kernels.js';
+import { squaredDistance } from '../../src/train/losses.js';
 import { SIGN } from '../../src/train/maps.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { partsOf } from '../../src/train/wgsl/product.js';
 import { grammar } from './grammar.js';
 import { kernelTests } from './kernels.js';
 import { agrees, FOUR, recipeOf } from './languages.js';
@@ -42,14 +45,17 @@ function tests(handle: TrainDevice): void {
         };
       },
     });
+    const compile = async (calls: readonly Call[]): Promise<string[]> => {
+      const backend = new GpuBackend({ ...handle, device, subgroupSize: null });
+      compiled.length = 0;
+      await backend.compile(calls);
+      backend.dispose();
+      return compiled;
+    };
     const kernelsOf = async (record: (tape: Tape, x: Tensor, w: Tensor) => void): Promise<string[]> => {
-      const backend = new GpuBackend({ ...handle, device });
       const tape = new Tape();
       record(tape, tensor('x', [2, 100]), tensor('w', [3, 100]));
-      compiled.length = 0;
-      await backend.compile(tape.forward());
-      backend.dispose();
-      return compiled.filter((name) => name.startsWith('matmul'));
+      return (await compile(tape.forward())).filter((name) => name.startsWith('matmul'));
     };
     const signs = (tape: Tape, t: Tensor) => sign(tape, t, 'signs');
     assert.equal(await kernelsOf((t, x, w) => dense(t, signs(t, x), signs(t, w), 'y')), ['matmulSigns']);
@@ -61,7 +67,17 @@ function tests(handle: TrainDevice): void {
       conv2d(tape, pixels, weights, image, { kernel: 4, stride: 1, padding }, 'y');
     };
     assert.equal(await kernelsOf(convolved(0)), ['matmulSigns']);
-    assert.equal(await kernelsOf(convolved(1)), ['matmul']);
+    assert.equal(await kernelsOf(convolved(1)), ['matmulSigns']);
+    // Patches are made where a product reads numbers: the weights' gradient.
+    const tape = new Tape();
+    const filters = tape.watch(tensor('filters', [6, 64]));
+    const pixels = reshape(tape, signs(tape, tensor('x', [50, 4])), [50, 4], 'pixels');
+    const sums = conv2d(tape, pixels, signs(tape, filters), image, { kernel: 4, stride: 1, padding: 1 }, 'sums');
+    assert.not((await compile(tape.forward())).includes('im2col'));
+    const loss = squaredDistance(tape, sums, tensor('goal', sums.shape), 'loss');
+    const trained = await compile([...tape.forward(), ...tape.backward(loss).calls]);
+    for (const kernel of ['im2col', 'packPatches', 'matmulSigns', 'matmul'])
+      assert.ok(trained.includes(kernel), kernel);
     const summed = (tape: Tape, x: Tensor, w: Tensor) => {
       const both = [signs(tape, x), signs(tape, tensor('z', [2, 100]))];
       const sum = weightedSum(
@@ -72,6 +88,16 @@ function tests(handle: TrainDevice): void {
       dense(tape, sum, signs(tape, w), 'y');
     };
     assert.equal(await kernelsOf(summed), ['matmul']);
+  });
+
+  test('products of few results and long sums are cut into parts, but for processors', () => {
+    const parts = (m: number, n: number, k: number, subgroupSize: number | null): number =>
+      partsOf({ m, n, k, transposeA: true, transposeB: false }, { subgroupSize });
+    assert.is(parts(128, 1152, 51200, 32), 15);
+    assert.is(parts(128, 27, 102400, null), 64);
+    assert.is(parts(128, 1152, 500, 32), 1);
+    assert.is(parts(4096, 4096, 51200, 32), 1);
+    assert.is(parts(128, 1152, 51200, 8), 1);
   });
 
   for (const cell of ['lstm', 'rnn'] as const) {

@@ -135,6 +135,56 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
         await compare(calls, contents, [c], 0, create, 'matmul of signs');
       }
     });
+    test(`matmul by ${variant} is exact for patches of signs, zeros around them too`, async () => {
+      // Words inside a tap and across taps, strides, results by fours and alone, kernels larger than the picture.
+      for (const [images, height, width, channels, kernel, stride, padding, n] of [
+        [2, 5, 6, 32, 3, 1, 1, 8],
+        [3, 6, 5, 7, 3, 2, 1, 5],
+        [2, 4, 4, 64, 3, 1, 0, 33],
+        [1, 3, 2, 5, 5, 1, 2, 12],
+        [70, 8, 7, 12, 3, 2, 2, 68],
+      ] as const) {
+        const side = (length: number): number => Math.floor((length + 2 * padding - kernel) / stride) + 1;
+        const [outHeight, outWidth] = [side(height), side(width)];
+        const [m, k] = [images * outHeight * outWidth, kernel * kernel * channels];
+        const size = images * height * width * channels;
+        const [x, w] = [tensor('x', [size]), tensor('w', [n, k])];
+        const [a, b, p, c] = [tensor('a', [size]), tensor('b', [n, k]), tensor('p', [m, k]), tensor('c', [m, n])];
+        const picture = { images, height, width, channels, kernel, stride, padding, outHeight, outWidth };
+        const accumulate = stride === 2;
+        const contents = new Map([
+          [x, floats(x)],
+          [w, floats(w)],
+          [c, floats(c).map(Math.round)],
+        ]);
+        const calls: Call[] = [
+          { kernel: 'map', params: { ...SIGN, size, alpha: 1 }, tensors: [x, a] },
+          { kernel: 'map', params: { ...SIGN, size: n * k, alpha: 1 }, tensors: [w, b] },
+          { kernel: 'im2col', params: picture, tensors: [a, p] },
+          {
+            kernel: 'matmul',
+            params: { m, n, k, transposeA: false, transposeB: true, accumulate },
+            tensors: [p, b, c],
+          },
+        ];
+        await compare(calls, contents, [c], 0, create, 'matmul of patches of signs');
+      }
+    });
+    test(`matmul by ${variant} is right for few results of long sums, and exact for integers`, async () => {
+      for (const [m, n, k, accumulate] of [
+        [9, 33, 5003, false],
+        [12, 68, 16500, true],
+        [70, 200, 513, false],
+      ] as const) {
+        const [a, b, c] = [tensor('a', [k, m]), tensor('b', [k, n]), tensor('c', [m, n])];
+        const params = { m, n, k, transposeA: true, transposeB: false, accumulate };
+        const calls: Call[] = [{ kernel: 'matmul', params, tensors: [a, b, c] }];
+        const contents = new Map([a, b, c].map((t) => [t, floats(t)]));
+        await compare(calls, contents, [c], 1e-5, create, `long sums by ${variant}`);
+        const integral = new Map([a, b, c].map((t) => [t, floats(t, -20, 20).map(Math.round)]));
+        await compare(calls, integral, [c], 0, create, 'long sums of integers');
+      }
+    });
     test(`matmul by ${variant} is right in tiles of 128`, async () => {
       // Two by 65 tiles, with and without rows that are a multiple of four long.
       for (const [m, n, k] of [

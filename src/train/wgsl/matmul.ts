@@ -5,11 +5,12 @@ import type { KernelParams } from '../kernels.js';
 import { product } from './product.js';
 import { assign, type GpuTraits, type Shader } from './shader.js';
 
-export function matmul(params: KernelParams['matmul'], traits: GpuTraits): Shader {
+/** @param parts more than 1 of them are left in c (parts, m, n), whatever was there */
+export function matmul(params: KernelParams['matmul'], traits: GpuTraits, parts = 1): Shader {
   const arithmetic = {
     element: 'f32',
     step: (sum: string, a: string, b: string) => `fma(${a}, ${b}, ${sum})`,
-    store: (place: string, sum: string) => `${place} ${assign(params.accumulate)} ${sum};`,
+    store: (place: string, sum: string) => `${place} ${assign(params.accumulate && parts === 1)} ${sum};`,
   } as const;
-  return product(params, arithmetic, traits);
+  return product(params, arithmetic, traits, parts);
 }

@@ -1,6 +1,6 @@
 // Matrix products c (m, n) = op(a) op(b) in two shapes for two kinds of machine, for any pair of an element type and its
 // multiply-and-add: float32 numbers (matmul.ts), or words of 32 signs (bits.ts). Sizes are constants of the shader; every
-// size is served.
+// size is served. Sums may be cut along k into parts that run side by side, where results are too few to fill a GPU.
 //
 // tiled: workgroups of 16 x 16 threads copy slices of op(a) and op(b) to shared memory, four elements a load where rows
 // allow it; a thread keeps 8 x 8 sums of a 128 x 128 tile in registers, or 4 x 4 of 64 x 64 where large tiles are too few to
@@ -8,7 +8,7 @@
 // subgroup: no shared memory and no barrier. A thread owns one column and 8 rows; the lanes of a subgroup load 8 (their
 // number) elements of a row of op(a) side by side along k and broadcast them, so that per slice a thread loads 8 elements
 // of each operand for 64 multiply-adds. For processors that play a GPU (measurements in matmul.ts).
-import { bindings, type GpuTraits, type Shader } from './shader.js';
+import { assign, bindings, flatShader, type Binding, type GpuTraits, type Shader } from './shader.js';
 
 /** op(a) is (m, k), stored (k, m) if transposeA; op(b) (k, n), stored (n, k) if transposeB. k counts elements. */
 export interface ProductShape {
@@ -24,29 +24,64 @@ export interface Arithmetic {
   readonly element: 'f32' | 'u32';
   /** WGSL of sum + a b for scalars, or vectors of four. */
   readonly step: (sum: string, a: string, b: string) => string;
-  /** WGSL that stores a sum, or a vector of four if `wide`, to `place`. */
-  readonly store: (place: string, sum: string, wide: boolean) => string;
+  /** WGSL that stores a sum, or a vector of four if `wide`, to `place`, which is c's at `row` and `column`. */
+  readonly store: (place: string, sum: string, wide: boolean, row: string, column: string) => string;
+  /** What `store` reads besides: binding 3, and functions. */
+  readonly more?: (wide: boolean) => { readonly binding: Binding; readonly code: string };
 }
 
 /** Subgroups up to this size take the subgroup shape: they are those of CPUs. Hardware GPUs have 16 lanes and more. */
 const LARGEST_CPU_SUBGROUP = 8;
 
-export function product(shape: ProductShape, arithmetic: Arithmetic, { subgroupSize }: GpuTraits): Shader {
-  return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP
-    ? bySubgroups(shape, arithmetic, subgroupSize)
-    : byTiles(shape, arithmetic);
+/** @param parts what partsOf() gave, or 1; c is (parts, m, n): every sum is cut along k, and sumParts() adds up the parts */
+export function product(shape: ProductShape, arithmetic: Arithmetic, traits: GpuTraits, parts = 1): Shader {
+  const lanes = cpuLanes(traits);
+  return lanes === null ? byTiles(shape, arithmetic, parts) : bySubgroups(shape, arithmetic, lanes);
+}
+
+/** Lanes of a subgroup if a CPU plays the GPU. */
+function cpuLanes({ subgroupSize }: GpuTraits): number | null {
+  return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP ? subgroupSize : null;
 }
 
 /** Threads along each side of a workgroup. */
 const SIDE = 16;
 /** Fewer large tiles than this leave multiprocessors of a large GPU idle. */
 const LEAST_LARGE_TILES = 128;
+/** Workgroups that fill a large GPU: some four for each of its multiprocessors. */
+const ENOUGH_TILES = 512;
+/** Steps along k below which a part is not worth its share of the addition, and the most parts. */
+const LEAST_PART = 256;
+const MOST_PARTS = 64;
+
+const isLarge = ({ m, n }: ProductShape): boolean => Math.ceil(m / 128) * Math.ceil(n / 128) >= LEAST_LARGE_TILES;
+
+/**
+ * Into how many parts a product is to be cut: weight gradients of convolutions have few results (m and n are channels) that
+ * are sums over all pixels of a batch.
+ */
+export function partsOf(shape: ProductShape, traits: GpuTraits): number {
+  if (cpuLanes(traits) !== null || isLarge(shape)) return 1;
+  const { m, n, k } = shape;
+  const tiles = Math.ceil(m / 64) * Math.ceil(n / 64);
+  return Math.max(1, Math.min(Math.floor(k / LEAST_PART), Math.ceil(ENOUGH_TILES / tiles), MOST_PARTS));
+}
+
+/** partial (parts, size), c (size): c = the sum of its parts, added up pairwise in one order, or c += it. */
+export function sumParts(parts: number, size: number, accumulate: boolean): Shader {
+  const sum = (from: number, to: number): string => {
+    if (to - from === 1) return `partial[${from * size}u + i]`;
+    const middle = (from + to) >> 1;
+    return `(${sum(from, middle)} + ${sum(middle, to)})`;
+  };
+  return flatShader(bindings('partial:f32', 'c!:f32'), size, `c[i] ${assign(accumulate)} ${sum(0, parts)};`);
+}
 
 const list = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-function byTiles(shape: ProductShape, { element, step, store }: Arithmetic): Shader {
+function byTiles(shape: ProductShape, { element, step, store, more }: Arithmetic, cuts: number): Shader {
   const { m, n, k, transposeA, transposeB } = shape;
-  const large = Math.ceil(m / 128) * Math.ceil(n / 128) >= LEAST_LARGE_TILES;
+  const large = isLarge(shape);
   // Sums of a thread along each side, elements of a tile's side, steps along k in shared memory.
   const own = large ? 8 : 4;
   const tile = SIDE * own;
@@ -92,15 +127,24 @@ function byTiles(shape: ProductShape, { element, step, store }: Arithmetic): Sha
   const finish = sums.map(({ r, v, name }) => {
     const row = `row0 + id.y * ${own}u + ${r}u`;
     const column = `column0 + (id.x + ${v * SIDE}u) * 4u`;
-    const at = `(${row}) * ${n}u + ${column}`;
+    const at = `${cuts > 1 ? `group.z * ${m * n}u + ` : ''}(${row}) * ${n}u + ${column}`;
     const inside = `${row} < ${m}u && ${column}`;
-    if (byFours.c) return `if (${inside} < ${n}u) { ${store(`c[(${at}) / 4u]`, name, true)} }`;
+    if (byFours.c) return `if (${inside} < ${n}u) { ${store(`c[(${at}) / 4u]`, name, true, row, column)} }`;
     return list(4)
-      .map((q) => `if (${inside} + ${q}u < ${n}u) { ${store(`c[${at} + ${q}u]`, `${name}[${q}]`, false)} }`)
+      .map((q) => {
+        const put = store(`c[${at} + ${q}u]`, `${name}[${q}]`, false, row, `${column} + ${q}u`);
+        return `if (${inside} + ${q}u < ${n}u) { ${put} }`;
+      })
       .join('\n  ');
   });
 
-  const code = /* wgsl */ `${bindings(`a:${type(byFours.a)}`, `b:${type(byFours.b)}`, `c!:${byFours.c ? 'vec4f' : 'f32'}`)}
+  const part = Math.ceil(k / cuts / depth) * depth;
+  const [start, end] = cuts > 1 ? [`group.z * ${part}u`, `min((group.z + 1u) * ${part}u, ${k}u)`] : ['0u', `${k}u`];
+  const declared = declarations(
+    [`a:${type(byFours.a)}`, `b:${type(byFours.b)}`, `c!:${byFours.c ? 'vec4f' : 'f32'}`],
+    more?.(byFours.c),
+  );
+  const code = /* wgsl */ `${declared}
 var<workgroup> aTile: array<${quad}, ${(tile * depth) / 4}>;
 var<workgroup> bTile: array<${quad}, ${(tile * depth) / 4}>;
 @compute @workgroup_size(${SIDE}, ${SIDE}) fn main(@builtin(workgroup_id) group: vec3u,
@@ -108,7 +152,7 @@ var<workgroup> bTile: array<${quad}, ${(tile * depth) / 4}>;
   let row0 = group.y * ${tile}u;
   let column0 = group.x * ${tile}u;
   ${sums.map(({ name }) => `var ${name} = ${quad}();`).join(' ')}
-  for (var k0 = 0u; k0 < ${k}u; k0 += ${depth}u) {
+  for (var k0 = ${start}; k0 < ${end}; k0 += ${depth}u) {
     ${copy('a', m, 'row0', transposeA)}
     ${copy('b', n, 'column0', !transposeB)}
     workgroupBarrier();
@@ -119,14 +163,18 @@ var<workgroup> bTile: array<${quad}, ${(tile * depth) / 4}>;
   }
   ${finish.join('\n  ')}
 }`;
-  return { code, workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), 1] };
+  return { code, workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), cuts] };
+}
+
+function declarations(operands: readonly Binding[], more: { binding: Binding; code: string } | undefined): string {
+  return more ? `${bindings(...operands, more.binding)}\n${more.code}` : bindings(...operands);
 }
 
 const ROWS = 8;
 const COLUMNS = 32;
 
 /** Rows and columns past the edge repeat the last one and are not stored; k past the edge is not multiplied. */
-function bySubgroups(shape: ProductShape, { element, step, store }: Arithmetic, lanes: number): Shader {
+function bySubgroups(shape: ProductShape, { element, step, store, more }: Arithmetic, lanes: number): Shader {
   const { m, n, k, transposeA, transposeB } = shape;
   const rows = list(ROWS);
   const whole = k - (k % lanes);
@@ -143,7 +191,7 @@ function bySubgroups(shape: ProductShape, { element, step, store }: Arithmetic, 
       )
       .join('\n    ')}`;
   const code = /* wgsl */ `enable subgroups;
-${bindings(`a:${element}`, `b:${element}`, 'c!:f32')}
+${declarations([`a:${element}`, `b:${element}`, 'c!:f32'], more?.(false))}
 @compute @workgroup_size(${COLUMNS}) fn main(@builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) lane: u32) {
   let row = group.y * ${ROWS}u;
@@ -153,7 +201,12 @@ ${bindings(`a:${element}`, `b:${element}`, 'c!:f32')}
   }
   ${whole < k ? `{ let k0 = ${whole}u; ${slice(k - whole)} }` : ''}
   if (group.x * ${COLUMNS}u + local >= ${n}u) { return; }
-  ${rows.map((r) => `if (row + ${r}u < ${m}u) { ${store(`c[(row + ${r}u) * ${n}u + column]`, `sum${r}`, false)} }`).join('\n  ')}
+  ${rows
+    .map((r) => {
+      const put = store(`c[(row + ${r}u) * ${n}u + column]`, `sum${r}`, false, `row + ${r}u`, 'column');
+      return `if (row + ${r}u < ${m}u) { ${put} }`;
+    })
+    .join('\n  ')}
 }`;
   return { code, workgroups: [Math.ceil(n / COLUMNS), Math.ceil(m / ROWS), 1] };
 }

@@ -17,8 +17,10 @@ export interface GpuTraits {
 /** Vectors of four where rows are a multiple of four elements long. */
 type BindingType = ElementType | 'vec4f' | 'vec4u';
 
-/** Declares storage buffers, `name` read-only or `name!` writable, with the element type behind a colon: 'y!:f32'. */
-export function bindings(...declarations: readonly `${string}:${BindingType}`[]): string {
+/** A storage buffer, `name` read-only or `name!` writable, with the element type behind a colon: 'y!:f32'. */
+export type Binding = `${string}:${BindingType}`;
+
+export function bindings(...declarations: readonly Binding[]): string {
   return declarations
     .map((declaration, binding) => {
       const [name, type] = declaration.split(':') as [string, BindingType];
