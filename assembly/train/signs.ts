@@ -15,14 +15,14 @@
 import { at, int } from './record';
 import { storePart } from './matmul';
 
-const GROUP: i32 = 5;
-const ENTRIES: i32 = 1 << GROUP;
-const GROUPS: i32 = 8;
+export const GROUP: i32 = 5;
+export const ENTRIES: i32 = 1 << GROUP;
+export const GROUPS: i32 = 8;
 const ROWS: i32 = 16;
 /** Bytes of a table entry, and of the tables of 8 groups. */
-const ENTRY: i32 = ROWS * 4;
+export const ENTRY: i32 = ROWS * 4;
 const TABLE: i32 = GROUPS * ENTRIES * ENTRY;
-const BLOCK: i32 = GROUPS * GROUP;
+export const BLOCK: i32 = GROUPS * GROUP;
 /** Bytes of the values that a block's tables are made of, [BLOCK][16 rows]. */
 const VALUES: i32 = BLOCK * ENTRY;
 

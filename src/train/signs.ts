@@ -20,11 +20,11 @@ export function trackSigns(call: Call, known: Set<Tensor>): void {
   else if (copies(call) && known.has(call.tensors[0])) known.add(call.tensors[1]);
 }
 
-/** Brings `known`, the patches of signs with zero padding, to what they are behind a call; `signs` as they are before it. */
-export function trackPadded(call: Call, signs: ReadonlySet<Tensor>, known: Map<Tensor, PatchParams>): void {
+/** Brings `known`, the patches of signs, to what they are behind a call; `signs` are those before it. */
+export function trackPatches(call: Call, signs: ReadonlySet<Tensor>, known: Map<Tensor, PatchParams>): void {
   if (call.kernel !== 'im2col') return;
   const [from, to] = call.tensors;
-  if (call.params.padding > 0 && signs.has(from)) known.set(to, call.params);
+  if (signs.has(from)) known.set(to, call.params);
   else known.delete(to);
 }
 

@@ -80,36 +80,40 @@ test('patches of signs are looked up as well, and what zero padding adds is take
     [70, 1, 1, 8, 3, 1, 1, 5],
     [2, 6, 6, 11, 3, 1, 0, 33],
     [4, 4, 4, 7, 3, 1, 2, 130],
+    [3, 5, 5, 33, 3, 1, 1, 40],
+    [2, 8, 8, 64, 3, 1, 1, 16],
+    [9, 3, 3, 100, 1, 1, 0, 3],
   ] as const) {
     const out = (side: number): number => Math.floor((side + 2 * padding - kernel) / stride) + 1;
     const [outHeight, outWidth] = [out(height), out(width)];
     const [positions, inputs] = [images * outHeight * outWidth, kernel * kernel * channels];
     const x = tensor('x', [images * height * width, channels]);
     const s = tensor('s', x.shape);
-    const p = tensor('patches', [positions, inputs]);
     const [w, dy] = [tensor('w', [outputs, inputs]), tensor('dy', [positions, outputs])];
     const results = () => [tensor('y', dy.shape), tensor('dw', w.shape)] as const;
     const geometry = { images, height, width, channels, kernel, stride, padding, outHeight, outWidth };
-    const made: Call[] = [
+    const made = (p: Tensor): Call[] => [
       { kernel: 'map', params: { ...SIGN, size: x.size, alpha: 1 }, tensors: [x, s] },
       { kernel: 'im2col', params: geometry, tensors: [s, p] },
     ];
     const forward = { m: positions, n: outputs, k: inputs, transposeA: false, transposeB: true, accumulate: false };
     const weights = { m: outputs, n: inputs, k: positions, transposeA: true, transposeB: false, accumulate: true };
-    const products = ([y, dw]: ReturnType<typeof results>): Call[] => [
+    const products = (p: Tensor, [y, dw]: ReturnType<typeof results>): Call[] => [
       { kernel: 'matmul', params: forward, tensors: [p, w, y] },
       { kernel: 'matmul', params: weights, tensors: [dy, p, dw] },
     ];
     const latent = Float32Array.from({ length: x.size }, () => random.uniform(-1, 1));
     // Integers, whose sums are exact in any order.
-    const numbers = [w, dy].map((t) => Float32Array.from({ length: t.size }, () => random.below(15) - 7));
+    const factors = [w, dy].map((t) => Float32Array.from({ length: t.size }, () => random.below(15) - 7));
     for (const backend of [one, two]) {
       const [looked, plain] = [results(), results()];
       backend.write(x, latent);
-      [w, dy].forEach((t, i) => backend.write(t, numbers[i]));
-      (await backend.compile([...made, ...products(looked)])).run();
-      // Compiled apart, products do not know what the patches hold.
-      (await backend.compile(products(plain))).run();
+      [w, dy].forEach((t, i) => backend.write(t, factors[i]));
+      const [bits, numbers] = [tensor('bits', [positions, inputs]), tensor('patches', [positions, inputs])];
+      (await backend.compile([...made(bits), ...products(bits, looked)])).run();
+      // Compiled apart, products do not know what the patches hold, which are numbers for them.
+      (await backend.compile(made(numbers))).run();
+      (await backend.compile(products(numbers, plain))).run();
       for (const [i, what] of ['y', 'dW'].entries()) {
         const label = `${what} of ${[images, height, width, channels, kernel, stride, padding, outputs].join(' ')}`;
         assert.equal(await backend.read(looked[i]), await backend.read(plain[i]), label);

@@ -4,10 +4,10 @@
 // the number of threads. Products with a matrix that a sign kernel wrote take a path of their own (assembly/train/signs.ts).
 // For Node: its modules are loaded when a backend is made, so that browsers can load the rest.
 import { TrainError } from '../../errors.js';
-import type { Backend, Call, PatchParams, Program } from '../kernels.js';
-import { trackPadded, trackSigns } from '../signs.js';
-import type { Tensor } from '../tensor.js';
+import type { Backend, Call, Program } from '../kernels.js';
+import { matrixShape, type Tensor } from '../tensor.js';
 import { encode, RECORD_BYTES, writeRecords, type CpuRecord, type EncodeContext } from './encode.js';
+import { followed, patchesAsBits } from './lookups.js';
 import type { WorkerTask } from './worker.js';
 
 /** The exports of assembly/train/index.ts. */
@@ -40,6 +40,8 @@ export class CpuBackend implements Backend {
   readonly #threads: number;
   readonly #stop: () => void;
   readonly #addresses = new Map<Tensor, number>();
+  /** Patches of signs that programs keep as bits. */
+  readonly #bits = new Map<Tensor, number>();
   readonly #control: number;
   readonly #scratch: number;
   #end: number;
@@ -89,22 +91,17 @@ export class CpuBackend implements Backend {
 
   compile(calls: readonly Call[]): Promise<Program> {
     let shared = 0;
-    const encodeAll = (workspace: (bytes: number) => number): CpuRecord[] => {
-      const signs = new Set<Tensor>();
-      const padded = new Map<Tensor, PatchParams>();
-      const context: EncodeContext = {
-        address: (t) => this.#address(t),
-        workspace,
-        isSigns: (t) => signs.has(t),
-        paddedSigns: (t) => padded.get(t),
-      };
-      return calls.flatMap((call) => {
-        const records = encode(call, context);
-        trackPadded(call, signs, padded);
-        trackSigns(call, signs);
-        return [...records];
+    const asBits = patchesAsBits(calls);
+    const encodeAll = (workspace: (bytes: number) => number): CpuRecord[] =>
+      [...followed(calls)].flatMap(([call, known]) => {
+        const context: EncodeContext = {
+          known,
+          workspace,
+          address: (t) => this.#address(t),
+          bits: (t) => (asBits.has(t) ? this.#bitsAddress(t) : undefined),
+        };
+        return [...encode(call, context)];
       });
-    };
     // Twice: the workspace is as large as the largest call needs, and stands where the first pass leaves room.
     encodeAll((bytes) => ((shared = Math.max(shared, bytes)), 0));
     if (shared > this.#workspace.bytes) this.#workspace = { address: this.#allocate(shared), bytes: shared };
@@ -129,6 +126,7 @@ export class CpuBackend implements Backend {
   }
 
   async read(t: Tensor): Promise<Float32Array> {
+    if (this.#bits.has(t)) throw new Error(`internal: tensor "${t.label}" is not kept as numbers`);
     // run() does not return to the event loop; this is where signals and timers get their turn.
     await new Promise((resolve) => setImmediate(resolve));
     return new Float32Array(this.#memory.buffer, this.#address(t), t.size).slice();
@@ -137,11 +135,20 @@ export class CpuBackend implements Backend {
   dispose(): void {
     this.#stop();
     this.#addresses.clear();
+    this.#bits.clear();
   }
 
   #address(t: Tensor): number {
     let address = this.#addresses.get(t);
     if (address === undefined) this.#addresses.set(t, (address = this.#allocate(t.size * 4)));
+    return address;
+  }
+
+  /** Of patches (positions, k): a row of bits in whole bytes each. */
+  #bitsAddress(t: Tensor): number {
+    const [positions, k] = matrixShape(t);
+    let address = this.#bits.get(t);
+    if (address === undefined) this.#bits.set(t, (address = this.#allocate(positions * Math.ceil(k / 8))));
     return address;
   }
 

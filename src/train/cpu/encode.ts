@@ -11,6 +11,7 @@ import {
 } from '../kernels.js';
 import { MAPS } from '../maps.js';
 import type { Tensor } from '../tensor.js';
+import { LEAST_COLUMNS, lookedUp, type Known } from './lookups.js';
 
 /** One record, before it is written to memory. */
 export interface CpuRecord {
@@ -82,6 +83,9 @@ const OPCODES = [
   'tapSums',
   'padSums',
   'padWeights',
+  'packPixels',
+  'packPatches',
+  'packOffsets',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -90,10 +94,10 @@ export interface EncodeContext {
   readonly address: (t: Tensor) => number;
   /** The address of at least `bytes` that all threads share during the records of one call. */
   readonly workspace: (bytes: number) => number;
-  /** Whether a tensor holds -1 and +1 only, when the call runs. */
-  readonly isSigns: (t: Tensor) => boolean;
-  /** The patches that a tensor holds when the call runs, if those are of signs, with zeros around them. */
-  readonly paddedSigns: (t: Tensor) => PatchParams | undefined;
+  /** What tensors hold when the call runs. */
+  readonly known: Known;
+  /** The address of patches that are kept as bits, if they are. */
+  readonly bits: (t: Tensor) => number | undefined;
 }
 
 const WORDS = 24;
@@ -114,11 +118,10 @@ const SIGN_ROWS = 16;
 const SIGN_BLOCK = 40;
 const SIGN_ENTRY = 64;
 const SIGN_TABLES = (8 * 32 + SIGN_BLOCK) * SIGN_ENTRY;
-/** Fewer columns than this do not pay for the tables. */
-const SIGN_LEAST_COLUMNS = 64;
 const SIGN_MOST_COLUMNS = 512;
-/** Columns of a task that packs signs. */
+/** Columns, a multiple of 8, and pixels of a task that packs signs. */
 const SIGN_PACKED_COLUMNS = 4096;
+const SIGN_PIXELS = 1024;
 
 const chunks = (size: number): number => Math.ceil(size / CHUNK);
 const flag = (on: boolean): number => (on ? 1 : 0);
@@ -134,27 +137,13 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
     return [{ kernel: 'gatherBytes', tasks: rows, ints: [...tensors.map(address), rows, features] }];
   },
   matmul(params, tensors, context) {
-    const { m, n, transposeA, transposeB } = params;
-    const [a, b] = tensors;
-    // As the two products have them in which a layer takes its patches: y = x W^T and dW = dy^T x.
-    const paddedA = !transposeA && transposeB ? context.paddedSigns(a) : undefined;
-    const paddedB = transposeA && !transposeB ? context.paddedSigns(b) : undefined;
-    const left = m >= SIGN_LEAST_COLUMNS && (context.isSigns(a) || paddedA !== undefined);
-    const right = n >= SIGN_LEAST_COLUMNS && (context.isSigns(b) || paddedB !== undefined);
-    // The more columns, the less the tables cost.
-    if (left && !(right && n >= m)) {
-      return [
-        ...matmulSigns(params, tensors, context, 'left'),
-        ...(paddedA ? padSums(paddedA, n, tensors, context) : []),
-      ];
-    }
-    if (right) {
-      return [
-        ...matmulSigns(params, tensors, context, 'right'),
-        ...(paddedB ? padWeights(paddedB, m, tensors, context) : []),
-      ];
-    }
-    return matmul(params, tensors, context);
+    const side = lookedUp(params, tensors, context.known);
+    if (!side) return matmul(params, tensors, context);
+    const patches = context.known.patches.get(tensors[side === 'left' ? 0 : 1]);
+    return [
+      ...matmulSigns(params, tensors, context, side),
+      ...(patches && patches.padding > 0 ? takeBack(side, patches, params, tensors, context) : []),
+    ];
   },
   map({ op, a, b, size, alpha }, tensors, { address }) {
     const ints = [...tensors.map(address), size, MAPS.indexOf(op)];
@@ -256,7 +245,9 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
   stochasticSign({ size, stream }, tensors, { address }) {
     return [{ kernel: 'stochasticSign', tasks: chunks(size), ints: [...tensors.map(address), size, stream] }];
   },
-  im2col(params, tensors, { address }) {
+  im2col(params, tensors, { address, bits, workspace }) {
+    const patches = bits(tensors[1]);
+    if (patches !== undefined) return bitPatches(params, address(tensors[0]), patches, workspace);
     const ints = [...tensors.map(address), ...patchInts(params)];
     return [{ kernel: 'im2col', tasks: params.images * params.outHeight, ints }];
   },
@@ -377,33 +368,35 @@ function matmul(
 function matmulSigns(
   { m, n, k, transposeA, transposeB, accumulate }: KernelParams['matmul'],
   tensors: readonly Tensor[],
-  { address, workspace }: EncodeContext,
+  { address, workspace, bits }: EncodeContext,
   signs: 'left' | 'right',
 ): CpuRecord[] {
-  const [a, b, c] = tensors.map(address) as [number, number, number];
   const right = signs === 'right';
+  const [a, b, c] = tensors;
   const [values, rows, transposeValues] = right ? [a, m, transposeA] : [b, n, !transposeB];
-  const [sources, columns, transposeSigns] = right ? [b, n, transposeB] : [a, m, !transposeA];
+  const [source, columns, transposeSigns] = right ? [b, n, transposeB] : [a, m, !transposeA];
+  const patches = bits(source);
   const blocks = Math.ceil(k / SIGN_BLOCK);
   const offsets = workspace(blocks * columns * 16);
   const down = Math.ceil(rows / SIGN_ROWS);
   // Enough tasks to share out; every share builds the tables anew.
-  const half = Math.max(SIGN_LEAST_COLUMNS, Math.ceil(columns / 8) * 4);
+  const half = Math.max(LEAST_COLUMNS, Math.ceil(columns / 8) * 4);
   const share = Math.min(SIGN_MOST_COLUMNS, down < 8 ? half : columns);
   const across = Math.ceil(columns / share);
   const packed = Math.min(SIGN_PACKED_COLUMNS, columns);
   const acrossPacked = Math.ceil(columns / packed);
   return [
     {
-      kernel: 'packSigns',
+      kernel: patches === undefined ? 'packSigns' : 'packOffsets',
       tasks: blocks * acrossPacked,
-      ints: [sources, offsets, k, columns, flag(transposeSigns), packed, acrossPacked],
+      ints: [patches ?? address(source), offsets, k, columns, flag(transposeSigns), packed, acrossPacked],
+      scratch: SIGN_BLOCK,
     },
     {
       kernel: 'matmulSigns',
       tasks: down * across,
       ints: [
-        ...[values, offsets, c, rows, columns, k, flag(transposeValues), flag(accumulate)],
+        ...[address(values), offsets, address(c), rows, columns, k, flag(transposeValues), flag(accumulate)],
         ...[share, across, flag(!right)],
       ],
       // Transposing reads up to three columns past the last one.
@@ -412,34 +405,44 @@ function matmulSigns(
   ];
 }
 
-/** Takes back what the zeros around the pictures added to y (positions, outputs) = x W^T; tensors x, W, y. */
-function padSums(
-  patches: PatchParams,
-  outputs: number,
-  [, weights, y]: readonly Tensor[],
-  { address, workspace }: EncodeContext,
+/** Patches of signs as bits, from the bits of pixels. */
+function bitPatches(
+  params: PatchParams,
+  from: number,
+  patches: number,
+  workspace: EncodeContext['workspace'],
 ): CpuRecord[] {
-  const { images, height, width, channels, kernel, stride, padding, outHeight, outWidth } = patches;
-  const taps = kernel * kernel;
-  const sums = workspace(taps * outputs * 4);
-  const ints = [sums, address(y), outputs, height, width, kernel, stride, padding, outHeight, outWidth];
+  const { images, height, width, channels, outHeight } = params;
+  const pixels = images * height * width;
+  const bits = workspace(pixels * Math.ceil(channels / 32) * 4);
   return [
-    { kernel: 'tapSums', tasks: taps, ints: [address(weights), sums, outputs, taps, channels] },
-    { kernel: 'padSums', tasks: images * outHeight, ints },
+    {
+      kernel: 'packPixels',
+      tasks: Math.ceil(pixels / SIGN_PIXELS),
+      ints: [from, bits, pixels, channels, SIGN_PIXELS],
+    },
+    { kernel: 'packPatches', tasks: images * outHeight, ints: [bits, patches, ...patchInts(params)] },
   ];
 }
 
-/** Takes back what the zeros around the pictures added to dW = dy^T x; tensors dy, x, dW. */
-function padWeights(
-  patches: PatchParams,
-  outputs: number,
-  [dy, , dw]: readonly Tensor[],
-  { address }: EncodeContext,
+/** What the zeros around pictures added is taken back: to y = x W^T (left), or to dW = dy^T x (right). */
+function takeBack(
+  side: 'left' | 'right',
+  { images, height, width, channels, kernel, stride, padding, outHeight, outWidth }: PatchParams,
+  { m, n }: KernelParams['matmul'],
+  [a, b, c]: readonly Tensor[],
+  { address, workspace }: EncodeContext,
 ): CpuRecord[] {
-  const { images, height, width, channels, kernel, stride, padding, outHeight, outWidth } = patches;
-  const ints = [address(dy), address(dw), outputs, height, width, kernel, stride, padding, outHeight, outWidth];
+  const taps = kernel * kernel;
+  const geometry = [height, width, kernel, stride, padding, outHeight, outWidth];
+  if (side === 'right') {
+    const ints = [address(a), address(c), m, ...geometry, images, channels];
+    return [{ kernel: 'padWeights', tasks: taps, ints, scratch: m * 4 }];
+  }
+  const sums = workspace(taps * n * 4);
   return [
-    { kernel: 'padWeights', tasks: kernel * kernel, ints: [...ints, images, channels], scratch: outputs * 4 },
+    { kernel: 'tapSums', tasks: taps, ints: [address(b), sums, n, taps, channels] },
+    { kernel: 'padSums', tasks: images * outHeight, ints: [sums, address(c), n, ...geometry] },
   ];
 }
 

@@ -1,0 +1,52 @@
+// Which products of a program look signs up (assembly/train/signs.ts), and which patches of signs can stay bits because nothing
+// else reads them.
+import type { Call, KernelParams, PatchParams } from '../kernels.js';
+import { trackPatches, trackSigns } from '../signs.js';
+import type { Tensor } from '../tensor.js';
+
+/** Fewer columns than this do not pay for the tables. */
+export const LEAST_COLUMNS = 64;
+
+/** What is known of a program's tensors before a call. */
+export interface Known {
+  readonly signs: Set<Tensor>;
+  /** Tensors of patches of signs. */
+  readonly patches: Map<Tensor, PatchParams>;
+}
+
+/** Calls with what is known before each. */
+export function* followed(calls: readonly Call[]): Generator<readonly [Call, Known]> {
+  const known: Known = { signs: new Set(), patches: new Map() };
+  for (const call of calls) {
+    yield [call, known];
+    trackPatches(call, known.signs, known.patches);
+    trackSigns(call, known.signs);
+  }
+}
+
+/** The operand of a product c = op(a) op(b) that is looked up, if one is. */
+export function lookedUp(
+  { m, n, transposeA, transposeB }: KernelParams['matmul'],
+  [a, b]: readonly Tensor[],
+  { signs, patches }: Known,
+): 'left' | 'right' | undefined {
+  // Patches may have zeros, which are made good where a layer has them: in y = x W^T and in dW = dy^T x.
+  const left = m >= LEAST_COLUMNS && (signs.has(a) || (patches.has(a) && !transposeA && transposeB));
+  const right = n >= LEAST_COLUMNS && (signs.has(b) || (patches.has(b) && transposeA && !transposeB));
+  // The more columns, the less the tables cost.
+  if (left && !(right && n >= m)) return 'left';
+  return right ? 'right' : undefined;
+}
+
+/** Tensors of patches that only products read which look them up. */
+export function patchesAsBits(calls: readonly Call[]): ReadonlySet<Tensor> {
+  const [looked, read] = [new Set<Tensor>(), new Set<Tensor>()];
+  for (const [call, known] of followed(calls)) {
+    const side = call.kernel === 'matmul' ? lookedUp(call.params, call.tensors, known) : undefined;
+    call.tensors.forEach((t, i) => {
+      if (!known.patches.has(t)) return;
+      (side === (['left', 'right'] as const)[i] ? looked : read).add(t);
+    });
+  }
+  return new Set([...looked].filter((t) => !read.has(t)));
+}
