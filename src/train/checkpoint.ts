@@ -2,7 +2,7 @@
 // stopped, bit for bit on the same device.
 //
 // File: "BLTC", u32 version, u32 header bytes, header (JSON: everything but the arrays, and their names and lengths), then
-// the arrays' bytes in that order, little-endian, and a CRC-32 of all before it.
+// the arrays' bytes in that order, little-endian, and a CRC-32 of all before it. The states of finished stages come last.
 import { DataError } from '../errors.js';
 
 export interface Checkpoint {
@@ -19,22 +19,45 @@ export interface Checkpoint {
   readonly order: Uint32Array;
   /** Parameters, statistics and optimizer state, by label. */
   readonly tensors: Readonly<Record<string, Float32Array>>;
+  /** The stages before the one that is under way, where a run has stages (stages.ts). */
+  readonly finished?: readonly FinishedRun[];
+}
+
+/** What is left of a run that is over: its answers can be had again from its state. */
+export interface FinishedRun {
+  /** What validation gave after each epoch. */
+  readonly validations: readonly number[];
+  /** Parameters and statistics, by label. */
+  readonly state: Readonly<Record<string, Float32Array>>;
 }
 
 const MAGIC = 0x43544c42;
 const VERSION = 2;
 const PREFIX_BYTES = 12;
 
-interface Header extends Omit<Checkpoint, 'order' | 'tensors'> {
+type Arrays = Readonly<Record<string, Float32Array>>;
+type Lengths = readonly (readonly [string, number])[];
+
+interface Header extends Omit<Checkpoint, 'order' | 'tensors' | 'finished'> {
   readonly order: number;
-  readonly tensors: readonly (readonly [string, number])[];
+  readonly tensors: Lengths;
+  readonly finished?: readonly { readonly validations: readonly number[]; readonly state: Lengths }[];
 }
 
-export function encodeCheckpoint({ order, tensors, ...rest }: Checkpoint): Uint8Array {
-  const entries = Object.entries(tensors);
-  const header: Header = { ...rest, order: order.length, tensors: entries.map(([name, data]) => [name, data.length]) };
+export function encodeCheckpoint({ order, tensors, finished, ...rest }: Checkpoint): Uint8Array {
+  const lengths = (values: Arrays): Lengths => Object.entries(values).map(([name, data]) => [name, data.length]);
+  const before = finished?.map(({ validations, state }) => ({ validations, state: lengths(state) }));
+  const header: Header = {
+    ...rest,
+    order: order.length,
+    tensors: lengths(tensors),
+    ...(before && { finished: before }),
+  };
   const text = new TextEncoder().encode(JSON.stringify(header));
-  const arrays = [order, ...entries.map(([, data]) => data)];
+  const arrays = [
+    order,
+    ...[tensors, ...(finished ?? []).map(({ state }) => state)].flatMap(Object.values<Float32Array>),
+  ];
   const size = PREFIX_BYTES + text.length + arrays.reduce((sum, data) => sum + data.byteLength, 0) + 4;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
@@ -62,7 +85,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   if (expected !== sum) throw new DataError(`"${name}" expected checksum ${expected}, got ${sum}: the file is damaged`);
   const headerEnd = PREFIX_BYTES + view.getUint32(8, true);
   const text = new TextDecoder().decode(bytes.subarray(PREFIX_BYTES, headerEnd));
-  const { order, tensors, ...rest } = JSON.parse(text) as Header;
+  const { order, tensors, finished, ...rest } = JSON.parse(text) as Header;
   let at = headerEnd;
   const take = (length: number): ArrayBuffer => {
     // A copy: the arrays need an alignment that their place in the file may not have.
@@ -71,8 +94,11 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
     return part;
   };
   const first = new Uint32Array(take(order));
-  const read = tensors.map(([label, length]) => [label, new Float32Array(take(length))] as const);
-  return { ...rest, order: first, tensors: Object.fromEntries(read) };
+  const read = (lengths: Lengths): Arrays =>
+    Object.fromEntries(lengths.map(([label, length]) => [label, new Float32Array(take(length))]));
+  const current = { ...rest, order: first, tensors: read(tensors) };
+  if (!finished) return current;
+  return { ...current, finished: finished.map(({ validations, state }) => ({ validations, state: read(state) })) };
 }
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

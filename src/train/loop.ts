@@ -196,9 +196,10 @@ export function stopIfAborted(signal: AbortSignal | undefined): void {
 
 /** @throws RangeError if a checkpoint is of another run */
 function checkResume(resume: Checkpoint, identity: Checkpoint['run'], state: readonly Tensor[]): void {
-  for (const [key, expected] of Object.entries(identity)) {
-    const got = resume.run[key];
-    if (got !== expected) throw new RangeError(`"resume" expected a run with ${key} ${expected}, got ${String(got)}`);
+  for (const key of new Set([...Object.keys(identity), ...Object.keys(resume.run)])) {
+    const [expected, got] = [identity[key], resume.run[key]];
+    if (got !== expected)
+      throw new RangeError(`"resume" expected a run with ${key} ${expected ?? 'none'}, got ${got ?? 'none'}`);
   }
   for (const { label, size } of state) {
     const length = resume.tensors[label]?.length;

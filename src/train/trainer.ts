@@ -4,6 +4,7 @@
 import { powerOfTwo } from '../numerics/bits.js';
 import { hash32, Random } from '../numerics/random.js';
 import { openBackend, type DeviceChoice } from './backend.js';
+import type { FinishedRun } from './checkpoint.js';
 import type { Augmentation } from './data/augment.js';
 import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
 import { Evaluator, type TestAnswers } from './evaluator.js';
@@ -122,11 +123,23 @@ export interface FloatResult extends Measured {
  * const { network, test } = await train(mnistMlp(), await loadMnist('mnist'), { epochs: 10, onProgress: console.log });
  */
 export async function train(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<TrainResult> {
-  return run(recipe, data, options, async (backend, model, { record, ...measured }) => {
-    const { name, task } = recipe;
-    const { classes: labels, inputShape } = data;
+  return run(recipe, data, options, handOver(recipe, data));
+}
+
+/** What train() returned of a run that is over, from what is left of it. */
+export async function answerAgain(
+  recipe: Recipe,
+  data: Dataset,
+  finished: FinishedRun,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  return run(recipe, data, options, handOver(recipe, data), { finished });
+}
+
+function handOver({ name, task }: Recipe, { classes: labels, inputShape }: Dataset) {
+  return async (backend: Backend, model: Model, { record, ...measured }: FloatResult): Promise<TrainResult> => {
     return { ...measured, network: { name, task, labels, inputShape, layers: await model.read(backend), record } };
-  });
+  };
 }
 
 /** The recipe without quantizers of weights, activations and gradients: for trainFloat(), or the layers of a teacher. */
@@ -142,16 +155,16 @@ export function floatTwin(recipe: Recipe): Recipe {
  * const { test } = await trainFloat(floatTwin(mnistMlp()), await loadMnist('mnist'), { epochs: 10 });
  */
 export async function trainFloat(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<FloatResult> {
-  return run(recipe, data, options, (_, __, result) => Promise.resolve(result), true);
+  return run(recipe, data, options, (_, __, result) => Promise.resolve(result), { isFloat: true });
 }
 
-/** Trains and measures; `finish` makes the result while the device is open. */
+/** Trains, unless the run is over, and measures; `finish` makes the result while the device is open. */
 async function run<T>(
   recipe: Recipe,
   data: Dataset,
   options: TrainOptions,
   finish: (backend: Backend, model: Model, result: FloatResult) => Promise<T>,
-  isFloat = false,
+  { isFloat = false, finished }: { readonly isFloat?: boolean; readonly finished?: FinishedRun } = {},
 ): Promise<T> {
   const { epochs = recipe.epochs, seed = 1 } = options;
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`"epochs" expected an integer >= 1, got ${epochs}`);
@@ -167,27 +180,16 @@ async function run<T>(
   }
   stopIfAborted(options.signal);
   const { backend, close } = await openBackend(options.device ?? 'auto');
-  let batches: SampleSource | undefined;
   try {
     const random = new Random(seed);
     model.initialize(backend, random, recipe.init);
-    if (options.initial) model.writeState(backend, options.initial);
+    const initial = finished?.state ?? options.initial;
+    if (initial) model.writeState(backend, initial);
     const evaluator = await Evaluator.create(backend, model, features);
-    const order = Uint32Array.from({ length: training.count }, (_, i) => i);
-    const { batchSize, augmentation } = recipe;
-    const drawn = { training, order, random };
-    batches = await sampleSource(backend, { ...drawn, inputShape: data.inputShape, batchSize, augmentation });
-    const settings = { ...drawn, recipe, epochs, batches, seed, teacher: options.teacher };
-    const task = await classification(backend, model, settings, async () => {
-      if (!validation) return undefined;
-      return (await evaluator.evaluate(validation, options.signal)).accuracy;
-    });
-    const { onProgress, ...loopOptions } = options;
-    const validationAccuracies = await runEpochs(backend, task, {
-      ...loopOptions,
-      ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
-    });
-    await settle(backend, model, settings, task.order);
+    const samples = { training, validation, inputShape: data.inputShape };
+    const validationAccuracies = finished
+      ? finished.validations
+      : await learn(backend, model, evaluator, { recipe, options, epochs, seed, random, ...samples });
     const test = await evaluator.evaluate(data.test, options.signal);
     const record: TrainingRecord = {
       recipe: recipe.name,
@@ -204,8 +206,40 @@ async function run<T>(
     const state = await model.readState(backend);
     return await finish(backend, model, { record, test, validationAccuracies, state });
   } finally {
-    await batches?.close();
     close();
+  }
+}
+
+/** Runs the epochs and settles the statistics; returns what validation gave. */
+async function learn(
+  backend: Backend,
+  model: Model,
+  evaluator: Evaluator,
+  given: Pick<Run, 'recipe' | 'training' | 'epochs' | 'random' | 'seed'> & {
+    readonly validation: LabelledBytes | null;
+    readonly inputShape: readonly number[];
+    readonly options: TrainOptions;
+  },
+): Promise<number[]> {
+  const { recipe, training, validation, inputShape, random, options } = given;
+  const order = Uint32Array.from({ length: training.count }, (_, i) => i);
+  const { batchSize, augmentation } = recipe;
+  const batches = await sampleSource(backend, { training, order, random, inputShape, batchSize, augmentation });
+  try {
+    const settings = { ...given, order, batches, teacher: options.teacher };
+    const task = await classification(backend, model, settings, async () => {
+      if (!validation) return undefined;
+      return (await evaluator.evaluate(validation, options.signal)).accuracy;
+    });
+    const { onProgress, ...loopOptions } = options;
+    const validationAccuracies = await runEpochs(backend, task, {
+      ...loopOptions,
+      ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
+    });
+    await settle(backend, model, settings, order);
+    return validationAccuracies;
+  } finally {
+    await batches.close();
   }
 }
 

@@ -25,6 +25,16 @@ test('decodeCheckpoint() reads what encodeCheckpoint() wrote, at any alignment',
   }
 });
 
+test('decodeCheckpoint() reads the stages that ended before, and none as none', () => {
+  const finished = [
+    { validations: [], state: { weights: Float32Array.of(3, 2) } },
+    { validations: [0.25, 0.5], state: { weights: Float32Array.of(1), 'weights 2': Float32Array.of(-0, 7, 8) } },
+  ];
+  const staged = { ...CHECKPOINT, run: { ...CHECKPOINT.run, stage: 3, stages: 4 }, finished };
+  assert.equal(decodeCheckpoint(encodeCheckpoint(staged), 'file'), staged);
+  assert.not('finished' in decodeCheckpoint(encodeCheckpoint(CHECKPOINT), 'file'));
+});
+
 test('decodeCheckpoint() refuses every truncation and every flipped byte', () => {
   const bytes = encodeCheckpoint(CHECKPOINT);
   for (let i = 0; i < bytes.length; i++) {

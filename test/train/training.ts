@@ -113,6 +113,51 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     assert.match((error as Error).message, /"hidden1 weights" expected 1000 values to start from, got none/);
   });
 
+  test('trainStages() continues inside any stage to the same bits, and tells checkpoints of other runs apart', async () => {
+    const settled = { ...CONV_RECIPE, epochs: 2, settleBatches: 3 };
+    const stages = progressive(settled, [lowBits('dorefa', 5, 5), lowBits('aqe', 2, 1), lowBits('aqe', 1, 1)]);
+    const checkpoints: Checkpoint[] = [];
+    const onCheckpoint = (checkpoint: Checkpoint) => void checkpoints.push(checkpoint);
+    const whole = await trainStages(stages, DATA, { device: open(), onCheckpoint, checkpointSeconds: 0 });
+    const of = (stage: number) => checkpoints.filter(({ run }) => run.stage === stage && run.stages === 3);
+    const inside = of(2).find(({ epoch, step }) => epoch === 2 && step === 10)!;
+    assert.equal(
+      inside.finished?.map(({ validations }) => validations),
+      [whole[0].validationAccuracies],
+    );
+    for (const checkpoint of [of(1)[0], inside, of(2).at(-1)!, of(3).at(-1)!]) {
+      const resume = decodeCheckpoint(encodeCheckpoint(checkpoint), 'test');
+      assert.equal(resume, checkpoint);
+      const later: Checkpoint[] = [];
+      const continued = await trainStages(stages, DATA, {
+        device: open(),
+        resume,
+        onCheckpoint: (each) => void later.push(each),
+        checkpointSeconds: 0,
+      });
+      assert.equal(continued, whole);
+      assert.equal([checkpoint, ...later].at(-1), checkpoints.at(-1));
+    }
+    const refused = async (run: Promise<unknown>, expected: RegExp): Promise<void> => {
+      const error: unknown = await run.catch((reason: unknown) => reason);
+      assert.instance(error, RangeError);
+      assert.match((error as Error).message, expected);
+    };
+    await refused(
+      trainStages(stages.slice(1), DATA, { device: open(), resume: inside }),
+      /"resume" expected a checkpoint of 2 stages, got stage 2 of 3/,
+    );
+    await refused(
+      train(stages[1], DATA, { device: open(), resume: inside }),
+      /"resume" expected a run with stage none, got 2/,
+    );
+    const { stage: _, stages: __, ...run } = inside.run;
+    await refused(
+      trainStages(stages, DATA, { device: open(), resume: { ...inside, run } }),
+      /"resume" expected a checkpoint of 3 stages, got stage none of none/,
+    );
+  });
+
   for (const [activation, recipe] of [
     ['hardTanh', CONV_RECIPE],
     ['relu', { ...CONV_RECIPE, layers: (n: number) => withPrecision(CONV_RECIPE.layers(n), lowBits('dorefa', 2, 2)) }],
