@@ -37,7 +37,7 @@ export function mnistCnnBetter(channels: readonly [number, number, number] = [48
   return {
     ...recipe,
     layers: (classes) => withPrecision(recipe.layers(classes), { activation: { kind: 'approximateSign' } }),
-    epochs: 30,
+    epochs: 20,
     learningRate: (epochs) => cosineDecay(3e-3, 3e-6, epochs),
     augmentation: { padding: 2, flip: false, turn: 10 },
   };
