@@ -1,5 +1,5 @@
-// The models that ship: each answers as models/index.json says, on every build. The whole test set is read from
-// $BITLANE_DATA/mnist where that is set; the ten digits that ship are always tried.
+// The models that ship: each answers as models/index.json says, on every build. Whole test sets are read from the folders of
+// $BITLANE_DATA (mnist, fashion-mnist, cifar10) where those are; ten samples are always tried, digits where they are the task.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -8,12 +8,14 @@ import { argmax } from '../../src/export/agreement.js';
 import { loadBytes } from '../../src/load.js';
 import { readModel } from '../../src/model/read.js';
 import { evaluate } from '../../src/reference/evaluate.js';
-import { loadMnistSplit, parseIdx } from '../../src/train/index.js';
+import { DATASETS, type DatasetName } from '../../src/cli/datasets.js';
+import { Random } from '../../src/numerics/random.js';
+import { parseIdx } from '../../src/train/index.js';
 import { builds, kernelBytes } from '../helpers/builds.js';
 
 interface Entry {
   readonly file: string;
-  readonly dataset: string;
+  readonly dataset: DatasetName;
   readonly metric: string;
   readonly value: number;
   readonly samples: number;
@@ -23,8 +25,18 @@ interface Entry {
 const entries = JSON.parse(readFileSync('models/index.json', 'utf8')) as Entry[];
 const digits = parseIdx(readFileSync('models/digits/mnist-test-10.idx3-ubyte'), 3, 'digits').data;
 
+const TEN = 10;
+
+function tenSamples(entry: Entry, bytes: number): Uint8Array {
+  if (entry.dataset === 'mnist') return digits;
+  const random = new Random(1);
+  return Uint8Array.from({ length: TEN * bytes }, () => random.below(256));
+}
+
 for (const entry of entries) {
   const file = readFileSync(join('models', entry.file));
+  const { inputShape, loadTest } = DATASETS[entry.dataset];
+  const bytes = inputShape.reduce<number>((product, side) => product * side, 1);
 
   test(`${entry.file} weighs what models/index.json says`, async () => {
     assert.is(statSync(join('models', entry.file)).size, entry.bytes);
@@ -33,14 +45,15 @@ for (const entry of entries) {
     assert.is(model.metadata.training?.['testAccuracy'], String(entry.value));
   });
 
-  test(`${entry.file} gives equal scores for the ten digits on every build and in the reference`, async () => {
+  test(`${entry.file} gives equal scores for ten samples on every build and in the reference`, async () => {
     const graph = readModel(file);
-    const expected = Array.from({ length: 10 }, (_, i) => [
-      ...evaluate(graph, [digits.subarray(784 * i, 784 * (i + 1))])[0],
+    const samples = tenSamples(entry, bytes);
+    const expected = Array.from({ length: TEN }, (_, i) => [
+      ...evaluate(graph, [samples.subarray(bytes * i, bytes * (i + 1))])[0],
     ]).flat();
     for (const build of builds) {
-      const model = await loadBytes(file, { build, batch: 10 }, kernelBytes);
-      assert.equal([...model.run(digits)['scores']], expected, build);
+      const model = await loadBytes(file, { build, batch: TEN }, kernelBytes);
+      assert.equal([...model.run(samples)['scores']], expected, build);
     }
   });
 
@@ -50,14 +63,14 @@ for (const entry of entries) {
     continue;
   }
   test(`${entry.file} is as accurate as models/index.json says, to the sample, on every build`, async () => {
-    const { samples, labels, count } = await loadMnistSplit(folder, 'test');
+    const { samples, labels, count } = await loadTest(folder);
     assert.is(count, entry.samples);
     for (const build of builds) {
       const model = await loadBytes(file, { build, batch: 100 }, kernelBytes);
       const classes = model.outputs[0].length;
       let right = 0;
       for (let i = 0; i < count; i += 100) {
-        const { scores } = model.run(samples.subarray(784 * i, 784 * (i + 100)));
+        const { scores } = model.run(samples.subarray(bytes * i, bytes * (i + 100)));
         for (let j = 0; j < 100; j++) if (argmax(scores, classes * j, classes) === labels[i + j]) right++;
       }
       assert.is(right / count, entry.value, build);
