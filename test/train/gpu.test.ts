@@ -12,6 +12,7 @@ import { squaredDistance } from '../../src/train/losses.js';
 import { SIGN } from '../../src/train/maps.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
+import { rowParts } from '../../src/train/wgsl/batchnorm.js';
 import { partsOf } from '../../src/train/wgsl/product.js';
 import { grammar } from './grammar.js';
 import { kernelTests } from './kernels.js';
@@ -90,7 +91,7 @@ function tests(handle: TrainDevice): void {
     assert.equal(await kernelsOf(summed), ['matmul']);
   });
 
-  test('products of few results and long sums are cut into parts, but for processors', () => {
+  test('products and normalizations of few results and long sums are cut into parts, but for processors', () => {
     const parts = (m: number, n: number, k: number, subgroupSize: number | null): number =>
       partsOf({ m, n, k, transposeA: true, transposeB: false }, { subgroupSize });
     assert.is(parts(128, 1152, 51200, 32), 15);
@@ -98,6 +99,10 @@ function tests(handle: TrainDevice): void {
     assert.is(parts(128, 1152, 500, 32), 1);
     assert.is(parts(4096, 4096, 51200, 32), 1);
     assert.is(parts(128, 1152, 51200, 8), 1);
+    assert.is(rowParts({ rows: 102400, channels: 64 }, { subgroupSize: 32 }), 64);
+    assert.is(rowParts({ rows: 3200, channels: 512 }, { subgroupSize: 32 }), 12);
+    assert.is(rowParts({ rows: 128, channels: 512 }, { subgroupSize: 32 }), 1);
+    assert.is(rowParts({ rows: 102400, channels: 64 }, { subgroupSize: 8 }), 1);
   });
 
   for (const cell of ['lstm', 'rnn'] as const) {

@@ -275,51 +275,62 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     );
   });
 
-  test('batchNorm and its gradient agree at awkward sizes, far from zero and accumulated', async () => {
-    for (const [rows, channels] of [
-      [5, 1],
-      [16, 16],
-      [17, 17],
-      [131, 10],
-    ] as const) {
-      const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((l) => tensor(l, [rows, channels])) as [
-        Tensor,
-        Tensor,
-        Tensor,
-        Tensor,
-      ];
-      const [gamma, beta, dgamma, dbeta] = ['gamma', 'beta', 'dgamma', 'dbeta'].map((l) => tensor(l, [channels])) as [
-        Tensor,
-        Tensor,
-        Tensor,
-        Tensor,
-      ];
-      const [saved, running] = [tensor('saved', [2, channels]), tensor('running', [2, channels])];
-      const contents = new Map([gamma, beta, running, dy, dx, dgamma, dbeta].map((t) => [t, floats(t)]));
-      contents.set(
-        x,
-        floats(x, -5e3, 5e3).map((v) => Math.round(v + 1e5)),
-      );
-      for (const accumulate of [
-        [false, false, false],
-        [true, true, true],
+  for (const [variant, create] of Object.entries(variants)) {
+    test(`batchNorm and its gradient by ${variant} agree at awkward sizes, far from zero and accumulated`, async () => {
+      for (const [rows, channels] of [
+        [5, 1],
+        [16, 16],
+        [17, 17],
+        [131, 10],
+        [1537, 17],
+        [4111, 3],
       ] as const) {
-        const calls: Call[] = [
-          {
-            kernel: 'batchNorm',
-            params: { rows, channels, epsilon: 1e-4, momentum: 0.1 },
-            tensors: [x, gamma, beta, y, saved, running],
-          },
-          {
-            kernel: 'batchNormBackward',
-            params: { rows, channels, accumulate },
-            tensors: [x, gamma, saved, dy, dx, dgamma, dbeta],
-          },
+        const [x, y, dy, dx] = ['x', 'y', 'dy', 'dx'].map((l) => tensor(l, [rows, channels])) as [
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
         ];
-        await compare(calls, contents, [y, saved, running, dx, dgamma, dbeta], 3e-5);
+        const [gamma, beta, dgamma, dbeta] = ['gamma', 'beta', 'dgamma', 'dbeta'].map((l) => tensor(l, [channels])) as [
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+        ];
+        const [saved, running] = [tensor('saved', [2, channels]), tensor('running', [2, channels])];
+        const contents = new Map([gamma, beta, running, dy, dx, dgamma, dbeta].map((t) => [t, floats(t)]));
+        contents.set(
+          x,
+          floats(x, -5e3, 5e3).map((v) => Math.round(v + 1e5)),
+        );
+        for (const accumulate of [
+          [false, false, false],
+          [true, true, true],
+        ] as const) {
+          const calls: Call[] = [
+            {
+              kernel: 'batchNorm',
+              params: { rows, channels, epsilon: 1e-4, momentum: 0.1 },
+              tensors: [x, gamma, beta, y, saved, running],
+            },
+            {
+              kernel: 'batchNormBackward',
+              params: { rows, channels, accumulate },
+              tensors: [x, gamma, saved, dy, dx, dgamma, dbeta],
+            },
+          ];
+          await compare(
+            calls,
+            contents,
+            [y, saved, running, dx, dgamma, dbeta],
+            3e-5,
+            create,
+            `batchNorm by ${variant}`,
+          );
+        }
       }
-    }
-  });
+    });
+  }
 
   test('affineSign decides as the rounded product plus shift does, at ties too', async () => {
     const [rows, channels] = [257, 13];

@@ -8,7 +8,16 @@
 // subgroup: no shared memory and no barrier. A thread owns one column and 8 rows; the lanes of a subgroup load 8 (their
 // number) elements of a row of op(a) side by side along k and broadcast them, so that per slice a thread loads 8 elements
 // of each operand for 64 multiply-adds. For processors that play a GPU (measurements in matmul.ts).
-import { assign, bindings, flatShader, type Binding, type GpuTraits, type Shader } from './shader.js';
+import {
+  assign,
+  bindings,
+  cpuLanes,
+  ENOUGH_WORKGROUPS,
+  flatShader,
+  type Binding,
+  type GpuTraits,
+  type Shader,
+} from './shader.js';
 
 /** op(a) is (m, k), stored (k, m) if transposeA; op(b) (k, n), stored (n, k) if transposeB. k counts elements. */
 export interface ProductShape {
@@ -30,26 +39,16 @@ export interface Arithmetic {
   readonly more?: (wide: boolean) => { readonly binding: Binding; readonly code: string };
 }
 
-/** Subgroups up to this size take the subgroup shape: they are those of CPUs. Hardware GPUs have 16 lanes and more. */
-const LARGEST_CPU_SUBGROUP = 8;
-
 /** @param parts what partsOf() gave, or 1; c is (parts, m, n): every sum is cut along k, and sumParts() adds up the parts */
 export function product(shape: ProductShape, arithmetic: Arithmetic, traits: GpuTraits, parts = 1): Shader {
   const lanes = cpuLanes(traits);
   return lanes === null ? byTiles(shape, arithmetic, parts) : bySubgroups(shape, arithmetic, lanes);
 }
 
-/** Lanes of a subgroup if a CPU plays the GPU. */
-function cpuLanes({ subgroupSize }: GpuTraits): number | null {
-  return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP ? subgroupSize : null;
-}
-
 /** Threads along each side of a workgroup. */
 const SIDE = 16;
 /** Fewer large tiles than this leave multiprocessors of a large GPU idle. */
 const LEAST_LARGE_TILES = 128;
-/** Workgroups that fill a large GPU: some four for each of its multiprocessors. */
-const ENOUGH_TILES = 512;
 /** Steps along k below which a part is not worth its share of the addition, and the most parts. */
 const LEAST_PART = 256;
 const MOST_PARTS = 64;
@@ -64,7 +63,7 @@ export function partsOf(shape: ProductShape, traits: GpuTraits): number {
   if (cpuLanes(traits) !== null || isLarge(shape)) return 1;
   const { m, n, k } = shape;
   const tiles = Math.ceil(m / 64) * Math.ceil(n / 64);
-  return Math.max(1, Math.min(Math.floor(k / LEAST_PART), Math.ceil(ENOUGH_TILES / tiles), MOST_PARTS));
+  return Math.max(1, Math.min(Math.floor(k / LEAST_PART), Math.ceil(ENOUGH_WORKGROUPS / tiles), MOST_PARTS));
 }
 
 /** partial (parts, size), c (size): c = the sum of its parts, added up pairwise in one order, or c += it. */

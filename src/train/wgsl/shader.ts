@@ -14,6 +14,17 @@ export interface GpuTraits {
   readonly subgroupSize: number | null;
 }
 
+/** Subgroups up to this size are those of CPUs. Hardware GPUs have 16 lanes and more. */
+const LARGEST_CPU_SUBGROUP = 8;
+
+/** Lanes of a subgroup if a CPU plays the GPU, else null. */
+export function cpuLanes({ subgroupSize }: GpuTraits): number | null {
+  return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP ? subgroupSize : null;
+}
+
+/** Workgroups that fill a large GPU: some four for each of its multiprocessors. */
+export const ENOUGH_WORKGROUPS = 512;
+
 /** Vectors of four where rows are a multiple of four elements long. */
 type BindingType = ElementType | 'vec4f' | 'vec4u';
 

@@ -1,9 +1,11 @@
 // From the calls of a program to its dispatches. Most calls are a shader each; matrix products may be several, with tensors
 // between them that only they know: products of signs by signs go through words of bits (bits.ts), the patches of a
-// convolution of signs straight from its picture, and sums that are too few for a large GPU through partial sums (product.ts).
+// convolution of signs straight from its picture, and sums that are too few for a large GPU through partial sums (product.ts,
+// batchnorm.ts).
 import type { Call, PatchParams } from '../kernels.js';
 import { trackSigns } from '../signs.js';
 import type { ElementType, Tensor } from '../tensor.js';
+import { batchNormBackwardInParts, batchNormInParts, rowParts } from './batchnorm.js';
 import { matmulSigns, packPatches, packSigns, tapSums, wordsOf } from './bits.js';
 import { shaderOf } from './index.js';
 import { matmul } from './matmul.js';
@@ -38,7 +40,7 @@ export function stepsOf(calls: readonly Call[], traits: GpuTraits, scratch: Scra
   const signs = new Set<Tensor>();
   const sources = new Map<Tensor, { readonly params: PatchParams; readonly picture: Tensor }>();
   const steps = calls.flatMap((call) => {
-    const parts = call.kernel === 'matmul' ? product(call, signs, sources, { traits, scratch }) : [alone(call, traits)];
+    const parts = stepsOfCall(call, signs, sources, { traits, scratch });
     trackSigns(call, signs);
     if (call.kernel === 'im2col') sources.set(call.tensors[1], { params: call.params, picture: call.tensors[0] });
     return parts;
@@ -48,6 +50,12 @@ export function stepsOf(calls: readonly Call[], traits: GpuTraits, scratch: Scra
   const before = new Set(calls.flatMap(({ kernel, tensors }) => uses(tensors, kernel)));
   const after = new Set(steps.flatMap(({ label, tensors }) => uses(tensors, label)));
   return steps.filter(({ label, tensors: [, to] }) => label !== 'im2col' || after.has(to) || !before.has(to));
+}
+
+function stepsOfCall(call: Call, signs: ReadonlySet<Tensor>, sources: PatchSources, shared: Shared): readonly Step[] {
+  if (call.kernel === 'matmul') return product(call, signs, sources, shared);
+  if (call.kernel === 'batchNorm' || call.kernel === 'batchNormBackward') return normalization(call, shared);
+  return [alone(call, shared.traits)];
 }
 
 function alone(call: Call, traits: GpuTraits): Step {
@@ -96,4 +104,29 @@ function inParts({ params, tensors: [a, b, c] }: Matmul, parts: number, { traits
     { label: 'matmul', shader: matmul(params, traits, parts), tensors: [a, b, partial] },
     { label: 'sumParts', shader: sumParts(parts, m * n, accumulate), tensors: [partial, c] },
   ];
+}
+
+/** A normalization over many rows takes several passes, so that more than a few workgroups have work. */
+function normalization(
+  call: Call & { readonly kernel: 'batchNorm' | 'batchNormBackward' },
+  { traits, scratch }: Shared,
+): readonly Step[] {
+  const { channels } = call.params;
+  const parts = rowParts(call.params, traits);
+  if (parts === 1) return [alone(call, traits)];
+  const step = (shader: Shader, tensors: readonly Tensor[]): Step => ({ label: call.kernel, shader, tensors });
+  if (call.kernel === 'batchNorm') {
+    const [x, gamma, beta, ...results] = call.tensors;
+    const [sums, squares] = ['sums of rows', 'squares of rows'].map((label) => scratch(label, parts * channels));
+    const [first, second, last] = batchNormInParts(call.params, parts);
+    return [
+      step(first, [x, sums]),
+      step(second, [x, sums, squares]),
+      step(last, [x, gamma, beta, sums, squares, ...results]),
+    ];
+  }
+  const [x, gamma, saved, dy, ...results] = call.tensors;
+  const sums = scratch('gradient sums of rows', 2 * parts * channels);
+  const [first, last] = batchNormBackwardInParts(call.params, parts);
+  return [step(first, [x, saved, dy, sums]), step(last, [x, gamma, saved, dy, sums, ...results])];
 }
