@@ -4,6 +4,7 @@ import {
   cifar10Convnet,
   cifar10ConvnetBetter,
   cifar10Resnet,
+  cifar10ResnetBetter,
   cifar10Tiny,
   floatTwin,
   lowBits,
@@ -61,7 +62,12 @@ export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
     variants: {},
     widths: { of: 'hidden layers', count: 1 },
   },
-  'cifar10-resnet': { recipe: () => cifar10Resnet(), dataset: 'cifar10', variants: {}, signs: true },
+  'cifar10-resnet': {
+    recipe: () => cifar10Resnet(),
+    dataset: 'cifar10',
+    variants: { paper: () => cifar10Resnet(), better: () => cifar10ResnetBetter() },
+    signs: true,
+  },
 };
 
 /** Recipes of language models, for the Penn Treebank. */

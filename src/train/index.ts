@@ -66,7 +66,7 @@ export type {
   TrainingRecord,
 } from './network.js';
 export { cifar10Convnet, cifar10ConvnetBetter } from './recipes/cifar10-convnet.js';
-export { cifar10Resnet } from './recipes/cifar10-resnet.js';
+export { cifar10Resnet, cifar10ResnetBetter } from './recipes/cifar10-resnet.js';
 export { cifar10Tiny } from './recipes/cifar10-tiny.js';
 export { mnistCnn, mnistCnnBetter } from './recipes/mnist-cnn.js';
 export { ptbCharRnn } from './recipes/ptb-char-rnn.js';

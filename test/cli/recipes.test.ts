@@ -1,0 +1,48 @@
+// The recipes that bitlane train knows by name, and their variants.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { recipeOf, RECIPES, type RecipeName } from '../../src/cli/recipes.js';
+import { Model } from '../../src/train/model.js';
+import type { Recipe } from '../../src/train/trainer.js';
+
+const names = Object.keys(RECIPES) as RecipeName[];
+const shapeOf = (name: RecipeName): readonly number[] => (name.startsWith('cifar10') ? [32, 32, 3] : [28, 28, 1]);
+
+/** The learning rate of every epoch. */
+function rates({ learningRate, epochs }: Recipe): readonly number[] {
+  if (typeof learningRate !== 'function') throw new Error('expected a schedule, got two rates');
+  return Array.from({ length: epochs }, (_, epoch) => learningRate(epochs)(epoch));
+}
+
+test('every recipe but cifar10-tiny has a better variant, of a net that can be trained', () => {
+  for (const name of names.filter((each) => each !== 'cifar10-tiny')) {
+    const better = recipeOf(name, { variant: 'better' });
+    const { parameters } = new Model(shapeOf(name), better.layers(10));
+    assert.ok(parameters.length >= 9, `${name}: ${parameters.length} parameters`);
+    const schedule = rates(better);
+    assert.ok(
+      schedule.every((rate) => rate > 0 && rate <= 3e-3 && Number.isFinite(rate)),
+      name,
+    );
+    assert.ok(schedule.at(-1)! < schedule[0], name);
+  }
+  assert.throws(() => recipeOf('cifar10-tiny', { variant: 'better' }), /expected to be left out, got better/);
+});
+
+test('cifar10-resnet: paper is the recipe as it is, better warms up and is of the same size', () => {
+  const [paper, better] = (['paper', 'better'] as const).map((variant) => recipeOf('cifar10-resnet', { variant }));
+  const plain = recipeOf('cifar10-resnet', {});
+  assert.equal(JSON.stringify(paper), JSON.stringify(plain));
+  assert.equal(paper.layers(10), plain.layers(10));
+  const sizes = ({ layers }: Recipe) => new Model([32, 32, 3], layers(10)).parameters.map(({ tensor }) => tensor.size);
+  assert.equal(sizes(better), sizes(plain));
+  const schedule = rates(better);
+  assert.is(schedule.length, 300);
+  assert.is(schedule.indexOf(Math.max(...schedule)), 5);
+  assert.ok(schedule[0] < 0.6e-3, `first rate ${schedule[0]}`);
+  // Runs of few epochs have next to no warm-up.
+  const { learningRate } = better;
+  assert.ok(typeof learningRate === 'function' && learningRate(1)(0) > 2.6e-3);
+});
+
+test.run();
