@@ -227,7 +227,7 @@ async function learn(
   const batches = await sampleSource(backend, { training, order, random, inputShape, batchSize, augmentation });
   try {
     const settings = { ...given, order, batches, teacher: options.teacher };
-    const task = await classification(backend, model, settings, async () => {
+    const { task, pass } = await classification(backend, model, settings, async () => {
       if (!validation) return undefined;
       return (await evaluator.evaluate(validation, options.signal)).accuracy;
     });
@@ -236,7 +236,7 @@ async function learn(
       ...loopOptions,
       ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
     });
-    await settle(backend, model, settings, order);
+    await settle(backend, model, pass, settings);
     return validationAccuracies;
   } finally {
     await batches.close();
@@ -290,13 +290,22 @@ function classified({ validation, ...rest }: LoopProgress): TrainProgress {
   return { ...rest, ...(validation === undefined ? {} : { validationAccuracy: validation }) };
 }
 
-/** The task of the training loop: batches of samples in a new order every epoch. */
+/** The model's forward pass of a step, from the gathered samples on: what settling statistics runs too. */
+interface Pass {
+  readonly inputs: Tensor;
+  /** Of its noise. */
+  readonly key: Tensor;
+  /** The first one fills `inputs`. */
+  readonly calls: readonly Call[];
+}
+
+/** The task of the training loop, batches of samples in a new order every epoch, and the model's pass in it. */
 async function classification(
   backend: Backend,
   model: Model,
   { recipe, training, epochs, order, random, batches, seed, teacher }: Run,
   validate: () => Promise<number | undefined>,
-): Promise<TrainTask> {
+): Promise<{ readonly task: TrainTask; readonly pass: Pass }> {
   const { batchSize } = recipe;
   const labels = tensor('batch labels', [batchSize], 'u32');
   const totals = tensor('totals', [2]);
@@ -304,6 +313,7 @@ async function classification(
   const tape = new Tape();
   const inputs = gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape));
   const passed = model.trainingPass(tape, inputs, key);
+  const pass = { inputs, key, calls: tape.forward() };
   const optimizer = (recipe.optimizer ?? adam)();
   const parameters = model.parameters.map(({ tensor, fan, clip }) => {
     return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip } };
@@ -316,7 +326,7 @@ async function classification(
   const alpha = alphaRamp(epochs);
   const rates = recipe.learningRate;
   const learningRate = typeof rates === 'function' ? rates(epochs) : exponentialDecay(rates.start, rates.end, epochs);
-  return {
+  const task: TrainTask = {
     identity: { recipe: recipe.name, seed, epochs, batchSize, samples: training.count },
     epochs,
     // Samples that do not fill a batch sit out the epoch; the shuffle draws others next time.
@@ -342,32 +352,38 @@ async function classification(
     validate,
     firstNonFinite: () => model.firstNonFinite(backend),
   };
+  return { task, pass };
 }
 
 /** By how much running statistics move in a batch that settles them: an average over about a hundred. */
 const SETTLE_MOMENTUM = 0.01;
 
-/** Moves running statistics to what the finished weights make of the training samples, in the order of the last epoch. */
+/**
+ * Moves running statistics to what the finished weights make of the training samples, in the order of the last epoch, with
+ * quantizers as they are evaluated. It runs in the tensors of the training step, which are most of what a run takes.
+ */
 async function settle(
   backend: Backend,
   model: Model,
-  { recipe: { batchSize, settleBatches = 0 }, training, seed }: Run,
-  order: Uint32Array,
+  { inputs, key, calls }: Pass,
+  { recipe: { batchSize, settleBatches = 0 }, training, order, seed }: Run,
 ): Promise<void> {
   if (settleBatches === 0) return;
   const features = product(model.inputShape);
   const bytes = new Uint8Array(batchSize * features);
   const samples = tensor('settling samples', [Math.ceil(bytes.length / 4)], 'u32');
   const indices = tensor('settling indices', [batchSize], 'u32');
-  const key = tensor('settling noise key', [1], 'u32');
-  const tape = new Tape();
-  model.trainingPass(tape, gatherBytes(tape, samples, indices, features), key);
+  const gather: Call = {
+    kernel: 'gatherBytes',
+    params: { rows: batchSize, features },
+    tensors: [samples, indices, inputs],
+  };
   const slowly = (call: Call): Call => {
     if (call.kernel === 'batchNorm') return { ...call, params: { ...call.params, momentum: SETTLE_MOMENTUM } };
     if (call.kernel === 'shiftNorm') return { ...call, params: { ...call.params, momentum: SETTLE_MOMENTUM } };
     return call;
   };
-  const program = await backend.compile(tape.forward().map(slowly));
+  const program = await backend.compile([gather, ...model.withAlpha(calls.slice(1), 1).map(slowly)]);
   backend.write(
     indices,
     Uint32Array.from({ length: batchSize }, (_, i) => i),

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
 import {
+  atPrecision,
   cifar10Convnet,
   cifar10Resnet,
   cifar10Tiny,
@@ -11,6 +12,8 @@ import {
   mnistCnn,
   mnistMlp,
   train,
+  type Backend,
+  type Call,
   type Dataset,
   type Recipe,
 } from '../../src/train/index.js';
@@ -99,6 +102,42 @@ test('cifar10Tiny() and mnistCnn() keep their files small', () => {
     const bytes = weights.reduce((sum, { tensor }) => sum + tensor.size / 8, 0);
     assert.ok(bytes <= most, `${recipe.name}: ${bytes} bytes`);
   }
+});
+
+test('statistics settle in the tensors of a step, with weights as they are evaluated', async () => {
+  const inner = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
+  const programs: (readonly Call[])[] = [];
+  const device: Backend = {
+    description: inner.description,
+    compile: (calls) => (programs.push(calls), inner.compile(calls)),
+    write: (t, values) => inner.write(t, values),
+    read: (t) => inner.read(t),
+    dispose: () => inner.dispose(),
+  };
+  const ramp = { kind: 'sign', aqe: { alpha: 'ramp' } } as const;
+  const recipe = atPrecision({ ...mnistMlp([8]), batchSize: 20, settleBatches: 1 }, { weights: ramp });
+  await train(recipe, DATA, { device, epochs: 1 });
+  const settles = (call: Call): boolean => call.kernel === 'batchNorm' && call.params.momentum === 0.01;
+  const settling = programs.find((calls) => calls.some(settles))!;
+  const step = programs.find((calls) => calls.some(({ kernel }) => kernel === 'adam'))!;
+  const alphas = (calls: readonly Call[]) =>
+    calls.flatMap((call) =>
+      call.kernel === 'map' && / quantized$/.test(call.tensors[1].label) ? [call.params.alpha] : [],
+    );
+  assert.equal(
+    [alphas(step), alphas(settling)],
+    [
+      [0.5, 0.5],
+      [1, 1],
+    ],
+  );
+  const known = new Set(step.flatMap(({ tensors }) => tensors));
+  const own = settling.flatMap(({ tensors }) => tensors).filter((t) => !known.has(t));
+  assert.equal(
+    own.map(({ label }) => label),
+    ['settling samples', 'settling indices'],
+  );
+  inner.dispose();
 });
 
 test('Model refuses streams that have no integer form', () => {
