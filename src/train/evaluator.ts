@@ -18,7 +18,31 @@ export interface TestAnswers {
   readonly accuracy: number;
 }
 
-const EVALUATION_BATCH = 500;
+const LARGEST_BATCH = 500;
+/** Values of a tensor that every WebGPU device can bind. */
+const MOST_VALUES = 2 ** 25;
+
+function passOf(model: Model, features: number, rows: number) {
+  const batch = tensor('evaluation samples', [Math.ceil((rows * features) / 4)], 'u32');
+  const indices = tensor('evaluation indices', [rows], 'u32');
+  const tape = new Tape();
+  const sums = model.evaluationPass(tape, gatherBytes(tape, batch, indices, features));
+  const calls = tape.forward();
+  const largest = calls.flatMap(({ tensors }) => tensors).reduce((most, { size }) => Math.max(most, size), 0);
+  return { batch, indices, sums, calls, rows, largest };
+}
+
+/** The evaluation pass of as many samples as fit: the patches of a wide net take 5 MB a picture. */
+function largestPass(model: Model, features: number) {
+  let pass = passOf(model, features, LARGEST_BATCH);
+  while (pass.largest > MOST_VALUES && pass.rows > 1) {
+    const smaller = passOf(model, features, Math.ceil(pass.rows / 2));
+    // Weights do not shrink with the batch.
+    if (smaller.largest === pass.largest) break;
+    pass = smaller;
+  }
+  return pass;
+}
 
 /** Answers samples with the folded network. */
 export class Evaluator {
@@ -26,29 +50,34 @@ export class Evaluator {
   readonly #model: Model;
   readonly #batch: Tensor;
   readonly #sums: Tensor;
+  readonly #rows: number;
   readonly #program: Program;
   readonly #features: number;
 
-  private constructor(backend: Backend, model: Model, features: number, batch: Tensor, sums: Tensor, program: Program) {
+  private constructor(
+    backend: Backend,
+    model: Model,
+    features: number,
+    pass: ReturnType<typeof largestPass>,
+    program: Program,
+  ) {
     this.#backend = backend;
     this.#model = model;
     this.#features = features;
-    this.#batch = batch;
-    this.#sums = sums;
+    this.#batch = pass.batch;
+    this.#sums = pass.sums;
+    this.#rows = pass.rows;
     this.#program = program;
   }
 
   static async create(backend: Backend, model: Model, features: number): Promise<Evaluator> {
-    const batch = tensor('evaluation samples', [Math.ceil((EVALUATION_BATCH * features) / 4)], 'u32');
-    const indices = tensor('evaluation indices', [EVALUATION_BATCH], 'u32');
-    const tape = new Tape();
-    const sums = model.evaluationPass(tape, gatherBytes(tape, batch, indices, features));
-    const program = await backend.compile(tape.forward());
+    const pass = largestPass(model, features);
+    const program = await backend.compile(pass.calls);
     backend.write(
-      indices,
-      Uint32Array.from({ length: EVALUATION_BATCH }, (_, i) => i),
+      pass.indices,
+      Uint32Array.from({ length: pass.rows }, (_, i) => i),
     );
-    return new Evaluator(backend, model, features, batch, sums, program);
+    return new Evaluator(backend, model, features, pass, program);
   }
 
   async evaluate(data: LabelledBytes, signal?: AbortSignal): Promise<TestAnswers> {
@@ -57,9 +86,9 @@ export class Evaluator {
     const scores = new Float32Array(data.count * classes);
     const predictions = new Uint8Array(data.count);
     let right = 0;
-    for (let start = 0; start < data.count; start += EVALUATION_BATCH) {
+    for (let start = 0; start < data.count; start += this.#rows) {
       stopIfAborted(signal);
-      const count = Math.min(EVALUATION_BATCH, data.count - start);
+      const count = Math.min(this.#rows, data.count - start);
       const bytes = data.samples.subarray(start * this.#features, (start + count) * this.#features);
       this.#backend.write(this.#batch, words(bytes));
       this.#program.run();

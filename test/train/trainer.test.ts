@@ -17,6 +17,7 @@ import {
   type Dataset,
   type Recipe,
 } from '../../src/train/index.js';
+import { Evaluator } from '../../src/train/evaluator.js';
 import { Model } from '../../src/train/model.js';
 
 const test = suite('train/trainer');
@@ -138,6 +139,34 @@ test('statistics settle in the tensors of a step, with weights as they are evalu
     ['settling samples', 'settling indices'],
   );
   inner.dispose();
+});
+
+test('Evaluator takes as many samples at a time as fit a buffer of any WebGPU device', async () => {
+  const rowsOf = async (recipe: Recipe, shape: readonly number[]): Promise<{ rows: number; largest: number }> => {
+    let [rows, largest] = [0, 0];
+    const nowhere: Backend = {
+      description: 'nowhere',
+      compile: (calls) => {
+        for (const call of calls) if (call.kernel === 'gatherBytes') rows = call.params.rows;
+        largest = Math.max(...calls.flatMap(({ tensors }) => tensors.map(({ size }) => size)));
+        return Promise.resolve({ run: () => {} });
+      },
+      write: () => {},
+      read: (t) => Promise.resolve(new Float32Array(t.size)),
+      dispose: () => {},
+    };
+    await Evaluator.create(
+      nowhere,
+      new Model(shape, recipe.layers(10)),
+      shape.reduce((a, b) => a * b),
+    );
+    return { rows, largest };
+  };
+  assert.is((await rowsOf(mnistCnn(), [28, 28, 1])).rows, 500);
+  const wide = await rowsOf(cifar10Resnet(), [32, 32, 3]);
+  assert.ok(wide.largest <= 2 ** 25 && 2 * wide.largest > 2 ** 25, `${wide.largest} values of ${wide.rows} samples`);
+  // Weights of 8192 x 8192 are more than that at any number of samples.
+  assert.is((await rowsOf(mnistMlp([8192, 8192]), [28, 28, 1])).rows, 500);
 });
 
 test('Model refuses streams that have no integer form', () => {
