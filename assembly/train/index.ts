@@ -6,7 +6,7 @@
 //   0 generation: grows by one when a program starts      3 threads that reached the end of the current record
 //   1 address of the program                              4 records finished; its change lets the threads go on
 //   2 number of records                                   5 the next task of the current record
-import { packOffsets, packPatches, packPixels } from './bitpatches';
+import { packOffsets, packPatches, packRows } from './bits';
 import { padSums, padWeights, tapSums } from './border';
 import { col2im, im2col, pool, poolBackward } from './conv';
 import {
@@ -242,7 +242,7 @@ function execute(record: usize, task: i32, scratch: usize): void {
     case 56:
       return padWeights(record, task, scratch);
     case 57:
-      return packPixels(record, task);
+      return packRows(record, task);
     case 58:
       return packPatches(record, task);
     case 59:

@@ -284,8 +284,8 @@ export interface Backend {
   /** Overwrites the first data.length elements of `t`. */
   write(t: Tensor, data: Float32Array | Uint32Array): void;
   /**
-   * The contents of an f32 tensor after everything that was started. A program may leave out patches that nothing but its own
-   * products reads, and take them from their picture. @throws TrainError when the device failed
+   * The contents of an f32 tensor after everything that was started. A program may leave out signs and patches that nothing but
+   * its own products reads, and keep them in a form of its own. @throws TrainError when the device failed
    */
   read(t: Tensor): Promise<Float32Array>;
   /** Frees the storage. The device stays open. */

@@ -3,7 +3,7 @@ import type { Call, PatchParams } from './kernels.js';
 import type { Tensor } from './tensor.js';
 
 /** The tensor that a call fills with -1 and +1 whatever it reads, if it does. */
-function signsOf(call: Call): Tensor | undefined {
+export function signsOf(call: Call): Tensor | undefined {
   if (call.kernel === 'affineSign' || call.kernel === 'stochasticSign') return call.tensors[2];
   const binary = call.kernel === 'map' && (call.params.op === 'sign' || call.params.op === 'approximateSign');
   return binary && call.params.alpha === 1 ? call.tensors[1] : undefined;

@@ -7,7 +7,7 @@ import { TrainError } from '../../errors.js';
 import type { Backend, Call, Program } from '../kernels.js';
 import { matrixShape, type Tensor } from '../tensor.js';
 import { encode, RECORD_BYTES, writeRecords, type CpuRecord, type EncodeContext } from './encode.js';
-import { followed, patchesAsBits } from './lookups.js';
+import { followed, keptAsBits } from './lookups.js';
 import type { WorkerTask } from './worker.js';
 
 /** The exports of assembly/train/index.ts. */
@@ -40,7 +40,7 @@ export class CpuBackend implements Backend {
   readonly #threads: number;
   readonly #stop: () => void;
   readonly #addresses = new Map<Tensor, number>();
-  /** Patches of signs that programs keep as bits. */
+  /** Signs that programs keep as bits. */
   readonly #bits = new Map<Tensor, number>();
   readonly #control: number;
   readonly #scratch: number;
@@ -91,7 +91,7 @@ export class CpuBackend implements Backend {
 
   compile(calls: readonly Call[]): Promise<Program> {
     let shared = 0;
-    const asBits = patchesAsBits(calls);
+    const asBits = keptAsBits(calls);
     const encodeAll = (workspace: (bytes: number) => number): CpuRecord[] =>
       [...followed(calls)].flatMap(([call, known]) => {
         const context: EncodeContext = {
@@ -144,11 +144,11 @@ export class CpuBackend implements Backend {
     return address;
   }
 
-  /** Of patches (positions, k): a row of bits in whole bytes each. */
+  /** Of a matrix, whose rows are whole bytes of bits. */
   #bitsAddress(t: Tensor): number {
-    const [positions, k] = matrixShape(t);
+    const [rows, columns] = matrixShape(t);
     let address = this.#bits.get(t);
-    if (address === undefined) this.#bits.set(t, (address = this.#allocate(positions * Math.ceil(k / 8))));
+    if (address === undefined) this.#bits.set(t, (address = this.#allocate(rows * Math.ceil(columns / 8))));
     return address;
   }
 

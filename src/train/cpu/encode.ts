@@ -10,7 +10,7 @@ import {
   type PatchParams,
 } from '../kernels.js';
 import { MAPS } from '../maps.js';
-import type { Tensor } from '../tensor.js';
+import { matrixShape, type Tensor } from '../tensor.js';
 import { LEAST_COLUMNS, lookedUp, type Known } from './lookups.js';
 
 /** One record, before it is written to memory. */
@@ -83,7 +83,7 @@ const OPCODES = [
   'tapSums',
   'padSums',
   'padWeights',
-  'packPixels',
+  'packRows',
   'packPatches',
   'packOffsets',
 ] as const;
@@ -96,7 +96,7 @@ export interface EncodeContext {
   readonly workspace: (bytes: number) => number;
   /** What tensors hold when the call runs. */
   readonly known: Known;
-  /** The address of patches that are kept as bits, if they are. */
+  /** The address of signs, or patches of signs, that are kept as bits, if they are. */
   readonly bits: (t: Tensor) => number | undefined;
 }
 
@@ -119,9 +119,8 @@ const SIGN_BLOCK = 40;
 const SIGN_ENTRY = 64;
 const SIGN_TABLES = (8 * 32 + SIGN_BLOCK) * SIGN_ENTRY;
 const SIGN_MOST_COLUMNS = 512;
-/** Columns, a multiple of 8, and pixels of a task that packs signs. */
+/** Columns, a multiple of 8, of a task that packs signs. */
 const SIGN_PACKED_COLUMNS = 4096;
-const SIGN_PIXELS = 1024;
 
 const chunks = (size: number): number => Math.ceil(size / CHUNK);
 const flag = (on: boolean): number => (on ? 1 : 0);
@@ -145,7 +144,9 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
       ...(patches && patches.padding > 0 ? takeBack(side, patches, params, tensors, context) : []),
     ];
   },
-  map({ op, a, b, size, alpha }, tensors, { address }) {
+  map({ op, a, b, size, alpha }, tensors, { address, bits }) {
+    const packed = bits(tensors[1]);
+    if (packed !== undefined) return [packRows(address(tensors[0]), packed, ...matrixShape(tensors[1]))];
     const ints = [...tensors.map(address), size, MAPS.indexOf(op)];
     return [{ kernel: 'map', tasks: chunks(size), ints, floats: [a, b, alpha] }];
   },
@@ -414,15 +415,16 @@ function bitPatches(
 ): CpuRecord[] {
   const { images, height, width, channels, outHeight } = params;
   const pixels = images * height * width;
-  const bits = workspace(pixels * Math.ceil(channels / 32) * 4);
+  const bits = workspace(pixels * Math.ceil(channels / 8));
   return [
-    {
-      kernel: 'packPixels',
-      tasks: Math.ceil(pixels / SIGN_PIXELS),
-      ints: [from, bits, pixels, channels, SIGN_PIXELS],
-    },
+    packRows(from, bits, pixels, channels),
     { kernel: 'packPatches', tasks: images * outHeight, ints: [bits, patches, ...patchInts(params)] },
   ];
+}
+
+function packRows(from: number, bits: number, rows: number, columns: number): CpuRecord {
+  const share = Math.ceil(CHUNK / columns);
+  return { kernel: 'packRows', tasks: Math.ceil(rows / share), ints: [from, bits, rows, columns, share] };
 }
 
 /** What the zeros around pictures added is taken back: to y = x W^T (left), or to dW = dy^T x (right). */

@@ -1,7 +1,6 @@
-// Which products of a program look signs up (assembly/train/signs.ts), and which patches of signs can stay bits because nothing
-// else reads them.
+// Which products of a program look signs up (assembly/train/signs.ts), and which signs can stay bits because nothing else reads them.
 import type { Call, KernelParams, PatchParams } from '../kernels.js';
-import { trackPatches, trackSigns } from '../signs.js';
+import { signsOf, trackPatches, trackSigns } from '../signs.js';
 import type { Tensor } from '../tensor.js';
 
 /** Fewer columns than this do not pay for the tables. */
@@ -38,15 +37,23 @@ export function lookedUp(
   return right ? 'right' : undefined;
 }
 
-/** Tensors of patches that only products read which look them up. */
-export function patchesAsBits(calls: readonly Call[]): ReadonlySet<Tensor> {
+/** Signs, and patches of signs, that only products read which look them up. */
+export function keptAsBits(calls: readonly Call[]): ReadonlySet<Tensor> {
   const [looked, read] = [new Set<Tensor>(), new Set<Tensor>()];
   for (const [call, known] of followed(calls)) {
     const side = call.kernel === 'matmul' ? lookedUp(call.params, call.tensors, known) : undefined;
-    call.tensors.forEach((t, i) => {
-      if (!known.patches.has(t)) return;
-      (side === (['left', 'right'] as const)[i] ? looked : read).add(t);
-    });
+    const made = call.kernel === 'map' || call.kernel === 'im2col' ? call.tensors[1] : undefined;
+    for (const [i, t] of call.tensors.entries()) {
+      if (side && i === (side === 'left' ? 0 : 1)) looked.add(t);
+      else if (t !== made || !makesBits(call, known)) read.add(t);
+    }
   }
   return new Set([...looked].filter((t) => !read.has(t)));
+}
+
+/** Whether a call can write its signs as bits. */
+function makesBits(call: Call, { signs }: Known): boolean {
+  return (
+    (call.kernel === 'map' && signsOf(call) !== undefined) || (call.kernel === 'im2col' && signs.has(call.tensors[0]))
+  );
 }

@@ -1,45 +1,46 @@
-// Patches of signs as bits, 1 for +1, for products that look them up (signs.ts): 1/32 of the memory that im2col takes. What lies
-// outside a picture is +1, which border.ts makes good.
+// Signs as bits, 1 for +1, for products that look them up (signs.ts): 1/32 of the memory that numbers take. Rows are whole bytes.
 //
-//   packPixels     bits of the channels of each pixel, in whole words
-//   packPatches    a patch's K * K * C bits one after another, in whole bytes
+//   packRows       rows of a matrix of float32: weights, or the channels of each pixel
+//   packPatches    the K * K * C bits of each patch, from those of pixels; what lies outside a picture is +1, which border.ts
+//                  makes good
 //   packOffsets    what packSigns makes of a matrix of float32: from rows of bits, 8 groups at once
 import { at, int } from './record';
 import { BLOCK, ENTRIES, ENTRY, GROUP } from './signs';
 
-// x, bits, pixels, channels, pixels of a task
-export function packPixels(r: usize, task: i32): void {
-  const channels = int(r, 3);
+// x, bits, rows, columns, rows of a task
+export function packRows(r: usize, task: i32): void {
+  const columns = int(r, 3);
   const share = int(r, 4);
   const first = task * share;
   const last = min(int(r, 2), first + share);
   const zero = f32x4.splat(0);
-  let from = at(r, 0) + ((<usize>first * channels) << 2);
-  let to = at(r, 1) + <usize>first * wordBytes(channels);
-  for (let pixel = first; pixel < last; pixel++) {
-    for (let c = 0; c < channels; c += 32) {
-      const count = min(32, channels - c);
-      let bits: u32 = 0;
-      let i = 0;
-      for (; i + 4 <= count; i += 4) {
-        bits |= <u32>i32x4.bitmask(f32x4.ge(v128.load(from), zero)) << i;
-        from += 16;
-      }
-      for (; i < count; i++) {
-        bits |= select<u32>(1, 0, load<f32>(from) >= 0) << i;
-        from += 4;
-      }
-      store<u32>(to, bits);
-      to += 4;
+  let from = at(r, 0) + ((<usize>first * columns) << 2);
+  let to = at(r, 1) + <usize>first * rowBytes(columns);
+  for (let row = first; row < last; row++) {
+    let left = columns;
+    for (; left >= 8; left -= 8) {
+      const low = i32x4.bitmask(f32x4.ge(v128.load(from), zero));
+      const high = i32x4.bitmask(f32x4.ge(v128.load(from, 16), zero));
+      store<u8>(to, <u8>(low | (high << 4)));
+      from += 32;
+      to++;
     }
+    if (left == 0) continue;
+    let bits = 0;
+    for (let i = 0; i < left; i++) {
+      bits |= select<i32>(1, 0, load<f32>(from) >= 0) << i;
+      from += 4;
+    }
+    store<u8>(to, <u8>bits);
+    to++;
   }
 }
 
-/** Bytes of a pixel's channels. */
+/** Bytes of a row of bits. */
 // @ts-ignore: decorator
 @inline
-function wordBytes(channels: i32): usize {
-  return <usize>((channels + 31) >> 5) << 2;
+function rowBytes(columns: i32): usize {
+  return <usize>((columns + 7) >> 3);
 }
 
 // bits of pixels, bits of patches, height, width, channels, kernel, stride, padding, outHeight, outWidth; a task is a row of
@@ -52,11 +53,11 @@ export function packPatches(r: usize, task: i32): void {
   const stride = int(r, 6);
   const outHeight = int(r, 8);
   const outWidth = int(r, 9);
-  const pixel = wordBytes(channels);
+  const pixel = rowBytes(channels);
   const top = (task % outHeight) * stride - int(r, 7);
   let left = -int(r, 7);
   const image = at(r, 0) + <usize>((task / outHeight) * height * width) * pixel;
-  let to = at(r, 1) + <usize>task * outWidth * patchBytes(kernel * kernel * channels);
+  let to = at(r, 1) + <usize>task * outWidth * rowBytes(kernel * kernel * channels);
   for (let ox = 0; ox < outWidth; ox++) {
     let bits: u64 = 0;
     let filled = 0;
@@ -66,8 +67,8 @@ export function packPatches(r: usize, task: i32): void {
         let from = image + <usize>((top + ky) * width + left + kx) * pixel;
         for (let c = 0; c < channels; c += 32) {
           const count = min(32, channels - c);
-          const word: u32 = inside ? load<u32>(from) : <u32>(((<u64>1) << count) - 1);
-          bits |= <u64>word << filled;
+          const all = ((<u64>1) << count) - 1;
+          bits |= (inside ? load<u32>(from) & all : all) << filled;
           filled += count;
           if (filled >= 32) {
             store<u32>(to, <u32>bits);
@@ -88,13 +89,6 @@ export function packPatches(r: usize, task: i32): void {
   }
 }
 
-/** Bytes of a row of bits. */
-// @ts-ignore: decorator
-@inline
-function patchBytes(k: i32): usize {
-  return <usize>((k + 7) >> 3);
-}
-
 // bits, offsets, k, n, transposed (rows are along n, not along k), columns of a task (a multiple of 8), tasks along n; the others
 // are blocks of 8 groups
 export function packOffsets(r: usize, task: i32, scratch: usize): void {
@@ -107,10 +101,10 @@ export function packOffsets(r: usize, task: i32, scratch: usize): void {
   const first = block * BLOCK;
   const to = at(r, 1) + ((<usize>block * n + column) << 4);
   if (int(r, 4)) {
-    const stride = patchBytes(k);
+    const stride = rowBytes(k);
     alongRows(at(r, 0) + <usize>column * stride + (first >> 3), to, width, stride);
   } else {
-    const stride = patchBytes(n);
+    const stride = rowBytes(n);
     const from = at(r, 0) + <usize>first * stride + (column >> 3);
     alongColumns(from, to, width, min(BLOCK, k - first), stride, scratch);
   }
