@@ -9,6 +9,8 @@ export const SIGNED: i32 = 0;
 export const SMALL: i32 = 1;
 /** Bytes l that stand for v = 2l - 255. SIMD builds alone. */
 export const CENTERED: i32 = 2;
+/** The same in three channels, with a fourth that tells inside from outside. Relaxed builds alone; strideX 1, at least 4 output columns. */
+export const LIFTED: i32 = 3;
 
 @unmanaged
 export class ConvParams {
@@ -37,7 +39,7 @@ export class ConvParams {
   outWidth: i32;
   /** Layout: see the kernel. */
   weights: usize;
-  /** int8 kernels: SIGNED, SMALL or CENTERED. */
+  /** int8 kernels: SIGNED, SMALL, CENTERED or LIFTED. */
   elements: i32;
   /** conv_i8, SIMD builds: 1 where the runs of all kernel rows are one, and weights i16. */
   patches: i32;

@@ -23,11 +23,12 @@ import { ProductParams } from './params';
 /** Flushes that the u16 sums hold. */
 const FLUSHES: i32 = 256;
 
-/** accumulators = base (or themselves, once started) - (counts << shift). */
-function take(out: usize, base: i32, all: v128, odd: v128, shift: i32, started: bool): void {
+/** Accumulators, `offset` bytes into a pixel's row, = base (or themselves, once started) - (counts << shift). */
+function take(target: usize, offset: usize, all: v128, odd: v128, shift: i32, started: bool): void {
+  const out = load<usize>(target) + offset;
   const low = lowChannels(all, odd);
   const high = highChannels(all, odd);
-  const full = i32x4.splat(base);
+  const full = v128.load32_splat(target, BASES);
   const a = started ? v128.load(out) : full;
   const b = started ? v128.load(out, 16) : full;
   const c = started ? v128.load(out, 32) : full;
@@ -61,6 +62,12 @@ function putBits(out: usize, bits: i32, left: i32): void {
   // A row of 8 or fewer channels left owns one byte: the next one belongs to the following pixel.
   if (left > 8) store<u16>(out, <u16>bits);
   else store<u8>(out, <u8>bits);
+}
+
+/** What becomes of levels' sums for 16 channels: accumulators, or with `limits` bits, of which `left` channels are there. */
+function settle(target: usize, offset: usize, all: v128, odd: v128, shift: i32, started: bool, limits: usize, left: i32): void {
+  if (limits) putBits(load<usize>(target) + offset, bitsWithin(all, odd, load<i32>(target, BASES), limits), left);
+  else take(target, offset, all, odd, shift, started);
 }
 
 /**
@@ -182,17 +189,17 @@ function pairs(PAIRS: i32, p: ProductParams, weights: usize, blocks: i32, target
           }
         } else {
           const shift = p.shift + plane * p.shiftStep;
-          take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
-          take(load<usize>(targets, 4) + offset, load<i32>(targets, BASES + 4), x1, y1, shift, started);
+          take(targets, offset, x0, y0, shift, started);
+          take(targets + 4, offset, x1, y1, shift, started);
           if (PAIRS > 1) {
-            take(load<usize>(targets, 8) + offset, load<i32>(targets, BASES + 8), x2, y2, shift, started);
-            take(load<usize>(targets, 12) + offset, load<i32>(targets, BASES + 12), x3, y3, shift, started);
+            take(targets + 8, offset, x2, y2, shift, started);
+            take(targets + 12, offset, x3, y3, shift, started);
           }
           if (PAIRS > 2) {
-            take(load<usize>(targets, 16) + offset, load<i32>(targets, BASES + 16), x4, y4, shift, started);
-            take(load<usize>(targets, 20) + offset, load<i32>(targets, BASES + 20), x5, y5, shift, started);
-            take(load<usize>(targets, 24) + offset, load<i32>(targets, BASES + 24), x6, y6, shift, started);
-            take(load<usize>(targets, 28) + offset, load<i32>(targets, BASES + 28), x7, y7, shift, started);
+            take(targets + 16, offset, x4, y4, shift, started);
+            take(targets + 20, offset, x5, y5, shift, started);
+            take(targets + 24, offset, x6, y6, shift, started);
+            take(targets + 28, offset, x7, y7, shift, started);
           }
           started = true;
         }
@@ -221,7 +228,7 @@ export function countPairs4(p: ProductParams, weights: usize, blocks: i32, targe
 }
 
 /**
- * One pixel's single tables against `blocks` x 16 channels, two blocks at a time, which share the loads of the tables.
+ * One pixel's single tables against `blocks` x 16 channels, four blocks at a time, which share the loads of the tables.
  * Packed bits: 8 a weight byte, widened after 31 of them.
  */
 export function countSingle(p: ProductParams, weights: usize, blocks: i32, targets: usize, tables: usize): void {
@@ -229,11 +236,12 @@ export function countSingle(p: ProductParams, weights: usize, blocks: i32, targe
   const rows = <usize>p.patchBytes;
   const planeBytes = rows << 4;
   const blockBytes = planeBytes * p.planes;
-  const base = load<i32>(targets, BASES);
-  let out = load<usize>(targets);
-  for (let left = blocks; left > 0; left -= 2) {
-    // The odd last block counts itself twice.
-    const other = left > 1 ? blockBytes : 0;
+  let offset: usize = 0;
+  for (let left = blocks; left > 0; left -= 4) {
+    // Blocks that are not there repeat the first.
+    const o1 = left > 1 ? blockBytes : 0;
+    const o2 = left > 2 ? blockBytes << 1 : 0;
+    const o3 = left > 3 ? blockBytes * 3 : 0;
     let started = false;
     for (let plane = 0; plane < p.planes; plane++) {
       const shift = p.shift + plane * p.shiftStep;
@@ -242,30 +250,37 @@ export function countSingle(p: ProductParams, weights: usize, blocks: i32, targe
       let t = tables;
       do {
         let x0 = i16x8.splat(0), y0 = i16x8.splat(0), x1 = i16x8.splat(0), y1 = i16x8.splat(0);
+        let x2 = i16x8.splat(0), y2 = i16x8.splat(0), x3 = i16x8.splat(0), y3 = i16x8.splat(0);
         let flushes = FLUSHES;
         do {
-          let c0 = i8x16.splat(0), c1 = i8x16.splat(0);
+          let c0 = i8x16.splat(0), c1 = i8x16.splat(0), c2 = i8x16.splat(0), c3 = i8x16.splat(0);
           for (const stop = min(w + 31 * 16, end); w < stop; w += 16) {
             const low = v128.load(t);
             const high = v128.load(t, 16);
-            const m = v128.load(w);
-            const n = v128.load(w + other);
-            c0 = i8x16.add(c0, lookup(low, v128.and(m, mask)));
-            c1 = i8x16.add(c1, lookup(low, v128.and(n, mask)));
-            c0 = i8x16.add(c0, lookup(high, highNibbles(m, mask)));
-            c1 = i8x16.add(c1, lookup(high, highNibbles(n, mask)));
+            let m = v128.load(w);
+            c0 = i8x16.add(i8x16.add(c0, lookup(low, v128.and(m, mask))), lookup(high, highNibbles(m, mask)));
+            m = v128.load(w + o1);
+            c1 = i8x16.add(i8x16.add(c1, lookup(low, v128.and(m, mask))), lookup(high, highNibbles(m, mask)));
+            m = v128.load(w + o2);
+            c2 = i8x16.add(i8x16.add(c2, lookup(low, v128.and(m, mask))), lookup(high, highNibbles(m, mask)));
+            m = v128.load(w + o3);
+            c3 = i8x16.add(i8x16.add(c3, lookup(low, v128.and(m, mask))), lookup(high, highNibbles(m, mask)));
             t += 32;
           }
           x0 = i16x8.add(x0, c0), y0 = i16x8.add(y0, i16x8.shr_u(c0, 8));
           x1 = i16x8.add(x1, c1), y1 = i16x8.add(y1, i16x8.shr_u(c1, 8));
+          x2 = i16x8.add(x2, c2), y2 = i16x8.add(y2, i16x8.shr_u(c2, 8));
+          x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
         } while (--flushes && w < end);
-        take(out, base, x0, y0, shift, started);
-        if (other) take(out + 64, base, x1, y1, shift, started);
+        take(targets, offset, x0, y0, shift, started);
+        if (o1) take(targets, offset + 64, x1, y1, shift, started);
+        if (o2) take(targets, offset + 128, x2, y2, shift, started);
+        if (o3) take(targets, offset + 192, x3, y3, shift, started);
         started = true;
       } while (w < end);
     }
-    weights += blockBytes << 1;
-    out += 128;
+    weights += blockBytes << 2;
+    offset += 256;
   }
 }
 
@@ -305,11 +320,11 @@ function popcounts(PIXELS: i32, MASKED: bool, p: ProductParams, weights: usize, 
             x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
           }
         } while (--flushes && i < rows);
-        take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
+        take(targets, offset, x0, y0, shift, started);
         if (PIXELS > 1) {
-          take(load<usize>(targets, 4) + offset, load<i32>(targets, BASES + 4), x1, y1, shift, started);
-          take(load<usize>(targets, 8) + offset, load<i32>(targets, BASES + 8), x2, y2, shift, started);
-          take(load<usize>(targets, 12) + offset, load<i32>(targets, BASES + 12), x3, y3, shift, started);
+          take(targets + 4, offset, x1, y1, shift, started);
+          take(targets + 8, offset, x2, y2, shift, started);
+          take(targets + 12, offset, x3, y3, shift, started);
         }
         started = true;
       } while (i < rows);
@@ -446,22 +461,15 @@ function values(ROWS: i32, WIDE: bool, p: ProductParams, weights: usize, blocks:
             x3 = i16x8.add(x3, c3), y3 = i16x8.add(y3, i16x8.shr_u(c3, 8));
           }
         } while (--flushes && (w < end || ahead > 0));
-        if (limits) {
-          if (halves) {
-            x0 = i16x8.add(x0, i16x8.shl(x1, 4)), y0 = i16x8.add(y0, i16x8.shl(y1, 4));
-            if (ROWS > 2) x2 = i16x8.add(x2, i16x8.shl(x3, 4)), y2 = i16x8.add(y2, i16x8.shl(y3, 4));
-          }
-          putBits(load<usize>(targets) + offset, bitsWithin(x0, y0, load<i32>(targets, BASES), limits), left);
-          if (ROWS > 1 && !halves) putBits(load<usize>(targets, 4) + offset, bitsWithin(x1, y1, load<i32>(targets, BASES + 4), limits), left);
-          if (ROWS > 2) putBits(load<usize>(targets + third) + offset, bitsWithin(x2, y2, load<i32>(targets + third, BASES), limits), left);
-          if (ROWS > 2 && !halves) putBits(load<usize>(targets, 12) + offset, bitsWithin(x3, y3, load<i32>(targets, BASES + 12), limits), left);
-          break;
+        if (limits && halves) {
+          x0 = i16x8.add(x0, i16x8.shl(x1, 4)), y0 = i16x8.add(y0, i16x8.shl(y1, 4));
+          if (ROWS > 2) x2 = i16x8.add(x2, i16x8.shl(x3, 4)), y2 = i16x8.add(y2, i16x8.shl(y3, 4));
         }
-        take(load<usize>(targets) + offset, load<i32>(targets, BASES), x0, y0, shift, started);
-        if (ROWS > 1) take(load<usize>(targets + second) + offset, load<i32>(targets + second, BASES), x1, y1, shift + more, halves || started);
-        if (ROWS > 2) {
-          take(load<usize>(targets + third) + offset, load<i32>(targets + third, BASES), x2, y2, shift, started);
-          take(load<usize>(targets + fourth) + offset, load<i32>(targets + fourth, BASES), x3, y3, shift + more, halves || started);
+        settle(targets, offset, x0, y0, shift, started, limits, left);
+        if (ROWS > 2) settle(targets + third, offset, x2, y2, shift, started, limits, left);
+        if (ROWS > 1 && !(limits && halves)) {
+          settle(targets + second, offset, x1, y1, shift + more, halves || started, limits, left);
+          if (ROWS > 2) settle(targets + fourth, offset, x3, y3, shift + more, halves || started, limits, left);
         }
         started = true;
       } while (w < end || ahead > 0);

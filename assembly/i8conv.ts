@@ -15,10 +15,16 @@
 //   1. load32_splat        one pixel's 4 activations as they are
 //   2. relaxed_dot<i16>    4 channels; 2 * 127 * 128 fits i16, so saturation cannot show
 //   3. i32x4.dot_i16x8_s   by ones: the pairs' sums in i32. 3 operations for 16 products instead of 4.5
+// Relaxed SIMD, where activations are LIFTED, rows of pixels x 8 channels, tiles of 4 x 8, per 4 elements, which are a tap's
+// three bytes l - 128 and a 1:
+//   1. load32_splat        one pixel's tap; taps outside are zeros
+//   2. relaxed_dot<i16>    4 channels; weights of 7 bits (src/plan/i8.ts, liftWeights), so that no engine may differ
+//   3. i16x8.add           the planner has seen to it that sums fit. 2 operations for 16 products
+// A last block of weights 0 is computed first; what it gives is taken from all others.
 // Scalar: as written.
-import { ConvParams, accumulatorRow, CENTERED, outputRow, SMALL, storeTile } from './convparams';
+import { ConvParams, accumulatorRow, CENTERED, LIFTED, outputRow, SMALL, storeTile } from './convparams';
 import { FinishParams, finishRow } from './finish';
-import { CENTER, COPY_1, joinRuns, RUNS, Runs, WIDEN, layRuns } from './strips';
+import { CENTER, COPY_1, joinRuns, LIFT, RUNS, Runs, WIDEN, layRuns } from './strips';
 
 const ONES: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 
@@ -41,7 +47,9 @@ export function conv_i8(params: usize, samples: i32): void {
   for (; samples > 0; samples--) {
     for (let y = 0; y < p.outHeight; y += p.stripRows) {
       const rows = min(p.stripRows, p.outHeight - y);
-      for (let x = 0; x < outWidth; x += p.stripColumns) {
+      for (let next = 0; next < outWidth; next += p.stripColumns) {
+        // A last strip of less than a tile steps back.
+        const x = min(next, max(outWidth - 4, 0));
         const columns = min(p.stripColumns, outWidth - x);
         convolveStrip(p, input, width, y, x, rows, columns);
         let a = p.accumulators;
@@ -62,22 +70,31 @@ export function conv_i8(params: usize, samples: i32): void {
 
 function convolveStrip(p: ConvParams, input: usize, width: i32, y: i32, x: i32, rows: i32, columns: i32): void {
   const bytewise = !ASC_FEATURE_SIMD || (ASC_FEATURE_RELAXED_SIMD && p.elements == SMALL);
+  const lifted = ASC_FEATURE_RELAXED_SIMD && p.elements == LIFTED;
   const patches = ASC_FEATURE_SIMD && p.patches != 0;
   const accumulators = accumulatorRow(p.n);
   const taps = patches ? 1 : p.kernelHeight;
-  const quads = ((patches ? p.kernelHeight : 1) * p.kernelWidth * (p.channels / p.groups) + 3) >> 2;
+  const quads = ((patches ? p.kernelHeight : 1) * p.kernelWidth * (p.channels / p.groups + i32(lifted)) + 3) >> 2;
   const blockBytes = <usize>(taps * quads) << (patches ? 6 : 5);
   const groupN = p.n / p.groups;
   const runs = changetype<Runs>(RUNS);
-  let w = p.weights;
+  // The lifted block of weights 0 comes last, and is computed first.
+  const zero = (groupN + 7) & ~7;
+  const last = lifted ? zero : zero - 8;
+  let groupWeights = p.weights;
   for (let group = 0; group < p.groups; group++) {
-    layRuns(p, input, width, group, y, x, rows, columns, bytewise ? COPY_1 : p.elements == CENTERED ? CENTER : WIDEN);
+    layRuns(p, input, width, group, y, x, rows, columns, bytewise ? COPY_1 : lifted ? LIFT : p.elements == CENTERED ? CENTER : WIDEN);
     if (patches) joinRuns(p, rows, columns, <usize>quads << 3);
-    for (let n = 0; n < groupN; n += 8) {
+    for (let n = last; n >= 0; n -= 8) {
+      const w = groupWeights + <usize>(n >> 3) * blockBytes;
       let line = runs.base;
       let out = p.accumulators + (<usize>(group * groupN + n) << 2);
       for (let r = 0; r < rows; r++) {
         let c = 0;
+        if (lifted) {
+          rowLifted(line, w, taps, quads, columns, out, accumulators, <usize>(zero - n) << 2);
+          c = columns;
+        }
         // The last tile steps back over pixels that are done rather than leave a remainder.
         if (ASC_FEATURE_SIMD) {
           for (; columns >= 4 && c < columns; c += 4) {
@@ -100,14 +117,13 @@ function convolveStrip(p: ConvParams, input: usize, width: i32, y: i32, x: i32, 
           const to = out + <usize>c * accumulators;
           if (!ASC_FEATURE_SIMD) onePixelScalar(at, runs.tap, w, taps, quads, to);
           else if (ASC_FEATURE_RELAXED_SIMD && bytewise) onePixelBytes(at, w, taps, quads, to);
-          else if (patches) onePatch(at, w, quads, to);
           else onePixel(at, w, taps, quads, to);
         }
         line += runs.row;
         out += <usize>columns * accumulators;
       }
-      w += blockBytes;
     }
+    groupWeights += <usize>((last >> 3) + 1) * blockBytes;
   }
 }
 
@@ -179,34 +195,23 @@ function fourPatches(line: usize, w: usize, quads: i32, out: usize, outStride: u
 }
 
 /** 1 pixel x 8 channels, i16 runs. */
-// @ts-ignore: decorator
-@inline
-function one(WIDE: bool, line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
+function onePixel(line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
   const runs = changetype<Runs>(RUNS);
-  const step: usize = WIDE ? 64 : 32;
   let a0 = i32x4.splat(0), a1 = i32x4.splat(0), a2 = i32x4.splat(0), a3 = i32x4.splat(0);
   for (; taps > 0; taps--) {
     let a = line;
-    for (const end = w + <usize>quads * step; w < end; w += step) {
+    for (const end = w + (<usize>quads << 5); w < end; w += 32) {
       const x = v128.load64_splat(a);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 0)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 1)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 2)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, weightsAt(WIDE, w, 3)));
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(x, v128.load8x8_s(w)));
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 8)));
+      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 16)));
+      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(x, v128.load8x8_s(w, 24)));
       a += 8;
     }
     line += runs.tap;
   }
   v128.store(out, pairSums(a0, a1));
   v128.store(out, pairSums(a2, a3), 16);
-}
-
-function onePixel(line: usize, w: usize, taps: i32, quads: i32, out: usize): void {
-  one(false, line, w, taps, quads, out);
-}
-
-function onePatch(line: usize, w: usize, quads: i32, out: usize): void {
-  one(true, line, w, 1, quads, out);
 }
 
 /** acc + the four-fold dot products of activations x (0..127) and weights. */
@@ -251,6 +256,64 @@ function fourPixelsBytes(line: usize, w: usize, taps: i32, quads: i32, out: usiz
     line += runs.tap;
   }
   storeTile(out, outStride, a0, a1, b0, b1, c0, c1, d0, d1);
+}
+
+/** acc + the products of signed bytes x and weights of 7 bits, in pairs. */
+// @ts-ignore: decorator
+@inline
+function addPairs(acc: v128, w: v128, x: v128): v128 {
+  return i16x8.add(acc, v128.relaxed_dot<i16>(x, w));
+}
+
+/**
+ * A row of `columns` pixels x 8 channels, lifted runs; `zero` bytes from `out` are a pixel's sums for weights 0, which these
+ * are themselves if it is 0.
+ */
+function rowLifted(line: usize, w: usize, taps: i32, quads: i32, columns: i32, out: usize, outStride: usize, zero: usize): void {
+  const tap = changetype<Runs>(RUNS).tap;
+  const ones = v128.load(ONES);
+  const less = i32x4.splat(-i32(zero != 0));
+  for (let c = 0; c < columns; c += 4) {
+    const first = <usize>min(c, columns - 4);
+    let a0 = i16x8.splat(0), a1 = i16x8.splat(0), b0 = i16x8.splat(0), b1 = i16x8.splat(0);
+    let c0 = i16x8.splat(0), c1 = i16x8.splat(0), d0 = i16x8.splat(0), d1 = i16x8.splat(0);
+    let at = line + (first << 2);
+    let v = w;
+    for (let t = taps; t > 0; t--) {
+      let a = at;
+      for (const end = v + (<usize>quads << 5); v < end; v += 32) {
+        const w0 = v128.load(v);
+        const w1 = v128.load(v, 16);
+        let x = v128.load32_splat(a);
+        a0 = addPairs(a0, w0, x);
+        a1 = addPairs(a1, w1, x);
+        x = v128.load32_splat(a, 4);
+        b0 = addPairs(b0, w0, x);
+        b1 = addPairs(b1, w1, x);
+        x = v128.load32_splat(a, 8);
+        c0 = addPairs(c0, w0, x);
+        c1 = addPairs(c1, w1, x);
+        x = v128.load32_splat(a, 12);
+        d0 = addPairs(d0, w0, x);
+        d1 = addPairs(d1, w1, x);
+        a += 4;
+      }
+      at += tap;
+    }
+    let to = out + first * outStride;
+    storeLifted(to, zero, a0, a1, ones, less);
+    storeLifted(to += outStride, zero, b0, b1, ones, less);
+    storeLifted(to += outStride, zero, c0, c1, ones, less);
+    storeLifted(to + outStride, zero, d0, d1, ones, less);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeLifted(out: usize, zero: usize, low: v128, high: v128, ones: v128, less: v128): void {
+  const nothing = v128.and(v128.load32_splat(out + zero), less);
+  v128.store(out, i32x4.sub(i32x4.dot_i16x8_s(low, ones), nothing));
+  v128.store(out, i32x4.sub(i32x4.dot_i16x8_s(high, ones), nothing), 16);
 }
 
 /** 1 pixel x 8 channels, int8 runs of 0..127. */

@@ -14,33 +14,33 @@ export function plainRow(p: ProductParams, m: i32): usize {
 }
 
 /**
- * Gathers the packed bits that output pixel `m` (counted over samples, rows and columns) sees of group `g`, each tap padded
- * to a byte.
+ * Gathers what output pixel `m` (counted over samples, rows and columns) sees of group `g`: packed bits with each tap padded
+ * to a byte, or the bytes of levels without gaps.
  *
- * Writes up to 15 bytes past the row. Writes the mask only if a tap is outside and padValue is 0.
+ * Writes up to 15 bytes past the row. Writes the mask only if a tap is outside, padValue is 0 and activations are centered.
  *
  * @returns the number of taps outside
  */
-export function gatherBits(p: ProductParams, m: i32, g: i32, row: usize, mask: usize): i32 {
-  const bytes = <usize>((p.channels + 7) >> 3);
+export function gather(p: ProductParams, m: i32, g: i32, row: usize, mask: usize): i32 {
+  const packed = p.bits == 1;
+  const bytes = <usize>(packed ? (p.channels + 7) >> 3 : p.channels);
   const skip = g * p.channels;
-  const whole = p.groups == 1;
   const plane = p.outHeight * p.outWidth;
   const sample = m / plane;
   const at = m - sample * plane;
   const line = at / p.outWidth;
   const y0 = line * p.strideY - p.padTop;
   const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
-  const map = p.input + <usize>sample * p.inputStride;
-  const step = <usize>p.dilationX * p.pixelBytes;
-  const endX = x0 + (p.kernelWidth - 1) * p.dilationX;
-  const insideX = x0 >= 0 && endX < p.width;
-  const tail: i32 = (1 << (p.channels & 7)) - 1;
+  const map = p.input + <usize>sample * p.inputStride + <usize>(packed ? 0 : skip);
+  const whole = p.groups == 1;
+  const joined = whole && p.dilationX == 1 && x0 >= 0 && x0 + p.kernelWidth <= p.width;
+  const fill: i32 = !p.padValue ? 0 : packed ? 255 : p.levels ? 1 : 1 << (p.bits - 1);
+  const tail: i32 = packed ? (1 << (p.channels & 7)) - 1 : 0;
   let outside = 0;
   for (let ky = 0, y = y0; ky < p.kernelHeight; ky++, y += p.dilationY) {
     const insideY = <u32>y < <u32>p.height;
     let source = map + <usize>(y * p.width + x0) * p.pixelBytes;
-    if (insideY && insideX && whole && p.dilationX == 1) {
+    if (insideY && joined) {
       const run = <usize>p.kernelWidth * bytes;
       copyRun(row, source, run);
       row += run;
@@ -49,68 +49,35 @@ export function gatherBits(p: ProductParams, m: i32, g: i32, row: usize, mask: u
     for (let kx = 0, x = x0; kx < p.kernelWidth; kx++, x += p.dilationX) {
       if (!insideY || <u32>x >= <u32>p.width) {
         outside++;
-        memory.fill(row, p.padValue ? 255 : 0, bytes);
-        if (p.padValue && tail) store<u8>(row + bytes - 1, <u8>tail);
-      } else if (whole) {
+        memory.fill(row, <u8>fill, bytes);
+        if (tail) store<u8>(row + bytes - 1, <u8>(fill & tail));
+      } else if (whole || !packed) {
         copyRun(row, source, bytes);
       } else {
         copyBits(row, source, skip, p.channels);
       }
       row += bytes;
-      source += step;
+      source += <usize>p.dilationX * p.pixelBytes;
     }
   }
-  if (outside && !p.padValue) markTaps(p, y0, x0, bytes, mask);
+  if (outside && !p.padValue && !p.levels) markTaps(p, y0, x0, bytes, mask);
   return outside;
 }
 
 /**
- * Gathers the bytes that output pixel `m` sees of group `g`, without gaps, and three zeros behind them. Where the padding is
- * a 0 that levels cannot hold, the bytes outside alternate between the two levels next to it inside each four, so that a
- * pair of them adds up to 0.
+ * As gather(), of levels, with three zeros behind them. Where the padding is a 0 that levels cannot hold, the bytes outside
+ * alternate between the two levels next to it inside each four, so that a pair of them adds up to 0.
  *
- * Writes up to 19 bytes past the row. Writes the mask only if a tap is outside, padValue is 0 and activations are centered.
+ * Writes up to 19 bytes past the row.
  *
  * @returns -1 without a mask, else what to take from the base for the halves that a lone byte outside leaves
  */
 export function gatherValues(p: ProductParams, m: i32, g: i32, row: usize, mask: usize): i32 {
-  const bytes = <usize>p.channels;
-  const plane = p.outHeight * p.outWidth;
-  const sample = m / plane;
-  const at = m - sample * plane;
-  const line = at / p.outWidth;
-  const y0 = line * p.strideY - p.padTop;
-  const x0 = (at - line * p.outWidth) * p.strideX - p.padLeft;
-  const map = p.input + <usize>sample * p.inputStride + <usize>(g * p.channels);
-  const top = (1 << p.bits) - 1;
-  const fill = p.padValue ? (p.levels ? 1 : (top + 1) >> 1) : 0;
-  const start = row;
-  const insideX = p.groups * p.dilationX == 1 && x0 >= 0 && x0 + p.kernelWidth <= p.width;
-  let outside = 0;
-  for (let ky = 0, y = y0; ky < p.kernelHeight; ky++, y += p.dilationY) {
-    const insideY = <u32>y < <u32>p.height;
-    let source = map + <usize>(y * p.width + x0) * p.pixelBytes;
-    if (insideY && insideX) {
-      const run = <usize>p.kernelWidth * bytes;
-      copyRun(row, source, run);
-      row += run;
-      continue;
-    }
-    for (let kx = 0, x = x0; kx < p.kernelWidth; kx++, x += p.dilationX) {
-      if (insideY && <u32>x < <u32>p.width) {
-        copyRun(row, source, bytes);
-      } else {
-        outside++;
-        memory.fill(row, <u8>fill, bytes);
-      }
-      row += bytes;
-      source += <usize>p.dilationX * p.pixelBytes;
-    }
-  }
-  store<u32>(row, 0);
+  const end = row + <usize>(p.kernelHeight * p.kernelWidth * p.channels);
+  const outside = gather(p, m, g, row, mask);
+  store<u32>(end, 0);
   if (!outside || p.padValue || p.levels) return -1;
-  markTaps(p, y0, x0, bytes, mask);
-  return settleOutside(p.bits, start, mask, row);
+  return settleOutside(p.bits, row, mask, end);
 }
 
 /** Fills the bytes that `mask` marks; returns the residue of the lone ones. */

@@ -24,7 +24,7 @@ import {
 } from './counting';
 import { BASES, HEADER } from './header';
 import { METHOD_POPCOUNT, METHOD_SHARED, ProductParams, TRANSFORM_BITS } from './params';
-import { gatherBits, gatherValues, plainRow, settleOutside } from './patches';
+import { gather, gatherValues, plainRow, settleOutside } from './patches';
 import { buildSums, popcountOne, popcountTwo, sumTables, turnWeights } from './scalar';
 import { buildEdgePair, buildPairRows, buildPairs, buildSingles, buildValues, PAIR_ROWS, sumBytes } from './tables';
 import { transformRow } from './transform';
@@ -52,7 +52,7 @@ export function prepare_bits(params: usize): void {
 /** Levels of 2, 3, 4 or 8 bits x signs, ternary or k-bit planes of weights. */
 export function product_values(params: usize, samples: i32): void {
   const p = changetype<ProductParams>(params);
-  const limits = ASC_FEATURE_SIMD ? buildValueLimits(p) : 0;
+  const limits = ASC_FEATURE_SIMD ? buildLimits(p) : 0;
   if (ASC_FEATURE_SIMD && p.method == METHOD_SHARED) valuesShared(p, samples, limits);
   else valuesByPatches(p, samples, limits);
 }
@@ -163,36 +163,28 @@ function bitsBase(p: ProductParams, outside: i32): i32 {
 }
 
 /**
- * Thresholds as limits of counts, where the bits of all pixels can be had from the u16 counts alone: one plane, one base.
- * a >= t is base - 2 * count >= t, so count <= floor((base - t) / 2). Returns 0 where that does not hold.
+ * Thresholds as limits of counts, where the bits of all pixels can be had from the u16 counts alone: one plane, one group.
+ * Returns 0 where that does not hold.
+ *
+ * Packed bits, one base: a >= t is base - 2 * count >= t, so count <= floor((base - t) / 2), with sign.
+ * Centered levels, `lost` being what taps outside take from the base: 2 * count + lost + 1 <= base - t + 1, without sign. A
+ * tap outside takes at most 17 for every 4 of its channels, which is less than they add.
  */
 function buildLimits(p: ProductParams): usize {
-  const base = bitsBase(p, 0);
-  const oneBase = p.padValue || !(p.channels & 1) || p.padTop + p.padLeft == 0;
-  if (p.transform != TRANSFORM_BITS || p.planes > 1 || base > 32767 || p.groups > 1 || !oneBase) return 0;
-  const limits = p.tables + PAIR_ROWS;
+  const packed = p.bits == 1;
+  const base = packed ? bitsBase(p, 0) : valuesFull(p);
+  const oneBase = packed ? p.padValue || !(p.channels & 1) || p.padTop + p.padLeft == 0 : !p.levels;
+  if (p.transform != TRANSFORM_BITS || p.planes > 1 || base > 32000 || p.groups > 1 || !oneBase) return 0;
+  const limits = packed ? p.tables + PAIR_ROWS : p.tables;
+  const least: i64 = packed ? -1 : 0;
   for (let n = 0; n < ((p.outputs + 15) & ~15); n++) {
     // Channels behind N: no count is below 0, so their bits stay 0. Sums in 64 bits: thresholds may be anything.
-    let limit: i64 = -1;
-    if (n < p.outputs) limit = max<i64>(min<i64>((<i64>base - load<i32>(p.first + (<usize>n << 2))) >> 1, 32767), -1);
+    let limit = least;
+    if (n < p.outputs) {
+      const room = <i64>base - load<i32>(p.first + (<usize>n << 2));
+      limit = max(min(packed ? room >> 1 : room + 1, least + (packed ? 32768 : 65535)), least);
+    }
     store<i16>(limits + (<usize>n << 1), <i16>limit);
-  }
-  return limits;
-}
-
-/**
- * The same for centered levels, as limits without sign of 2 * count + lost + 1, where `lost` is what taps outside take from
- * the base: a >= t is base - lost - 2 * count >= t.
- */
-function buildValueLimits(p: ProductParams): usize {
-  const base = valuesFull(p);
-  // A tap outside takes at most 17 for every 4 of its channels, which is less than they add.
-  if (p.transform != TRANSFORM_BITS || p.planes > 1 || p.groups > 1 || p.levels || base > 32000) return 0;
-  const limits = p.tables;
-  for (let n = 0; n < ((p.outputs + 15) & ~15); n++) {
-    let limit: i64 = 0;
-    if (n < p.outputs) limit = max<i64>(min<i64>(<i64>base - load<i32>(p.first + (<usize>n << 2)) + 1, 65535), 0);
-    store<u16>(limits + (<usize>n << 1), <u16>limit);
   }
   return limits;
 }
@@ -348,8 +340,8 @@ function buildPatchPair(p: ProductParams, m0: i32, m1: i32, i: i32, g: i32, limi
     b = a + p.rowStride;
     const maskA = b + p.rowStride;
     const maskB = maskA + p.rowStride;
-    const outsideA = gatherBits(p, m0, g, a, maskA);
-    const outsideB = gatherBits(p, m1, g, b, maskB);
+    const outsideA = gather(p, m0, g, a, maskA);
+    const outsideB = gather(p, m1, g, b, maskB);
     if (!limits) setTarget(p, i, 0, bitsBase(p, outsideA)), setTarget(p, i + 1, 0, bitsBase(p, outsideB));
     edge = !p.padValue && outsideA + outsideB > 0;
     if (edge) {
@@ -395,7 +387,7 @@ function popcountGroup(p: ProductParams, m: i32, pixels: i32, g: i32): void {
     let from = plainRow(p, m + i);
     let outside = 0;
     if (!from) {
-      outside = gatherBits(p, m + i, g, row, mask + <usize>i * p.rowStride);
+      outside = gather(p, m + i, g, row, mask + <usize>i * p.rowStride);
       if (p.padValue) outside = 0;
       from = row;
     }

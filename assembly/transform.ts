@@ -27,11 +27,12 @@ function toBits(accumulators: usize, thresholds: usize, n: i32, output: usize): 
   for (let left = n; left > 0; left -= 16) {
     let bits: i32;
     if (ASC_FEATURE_SIMD) {
-      const a = i32x4.ge_s(v128.load(accumulators), v128.load(thresholds));
-      const b = i32x4.ge_s(v128.load(accumulators, 16), v128.load(thresholds, 16));
-      const c = i32x4.ge_s(v128.load(accumulators, 32), v128.load(thresholds, 32));
-      const d = i32x4.ge_s(v128.load(accumulators, 48), v128.load(thresholds, 48));
-      bits = i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+      // What is below: engines have an instruction for that alone.
+      const a = i32x4.gt_s(v128.load(thresholds), v128.load(accumulators));
+      const b = i32x4.gt_s(v128.load(thresholds, 16), v128.load(accumulators, 16));
+      const c = i32x4.gt_s(v128.load(thresholds, 32), v128.load(accumulators, 32));
+      const d = i32x4.gt_s(v128.load(thresholds, 48), v128.load(accumulators, 48));
+      bits = ~i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
       if (left < 16) bits &= (1 << left) - 1;
     } else {
       bits = 0;

@@ -102,22 +102,24 @@ export function modelOf({ name, input, layers, bits }) {
   return writeModel(g.output(x).build());
 }
 
+/** Random values for a model's one input. */
+export function valuesOf(model) {
+  const random = numbers(4);
+  const { encoding, bits, shape, length } = model.inputs[0];
+  // Bits behind the last channel are 0; the works' bit inputs have whole bytes.
+  if (bits === 1 && shape.at(-1) % 8 !== 0) throw new Error('internal: a bit input whose rows are no whole bytes');
+  if (encoding === 'float32') return floats(length, random, 1);
+  if (encoding === 'int8') return Int8Array.from({ length }, () => Math.floor(random() * 256) - 128);
+  return Uint8Array.from({ length }, () => Math.floor(random() * (bits === 7 ? 128 : 256)));
+}
+
 /**
  * @param options as load() takes them: build, kernel
  * @returns a function that runs the work once, and the model
  */
 export async function prepare(work, options) {
   const model = await load(modelOf(work), options);
-  const random = numbers(4);
-  const { encoding, bits, shape, length } = model.inputs[0];
-  const values =
-    encoding === 'float32'
-      ? floats(length, random, 1)
-      : encoding === 'int8'
-        ? Int8Array.from({ length }, () => Math.floor(random() * 256) - 128)
-        : Uint8Array.from({ length }, () => Math.floor(random() * (bits === 7 ? 128 : 256)));
-  // Bits behind the last channel are 0; the works' bit inputs have whole bytes.
-  if (bits === 1 && shape.at(-1) % 8 !== 0) throw new Error('internal: a bit input whose rows are no whole bytes');
+  const values = valuesOf(model);
   const output = model.run(values);
   return { model, run: () => void model.runInto(values, output) };
 }

@@ -125,14 +125,15 @@ function chooseKernel(
     throw new RangeError(`"kernel" expected table, popcount or auto, got ${String(kernel)}`);
   }
   const simd = info.build !== 'scalar';
-  if (kernel === 'popcount' || !simd) return { simd, ...DEFAULT_CHOICE, kernel: 'popcount' };
+  const builds = { simd, relaxed: info.build === 'relaxed' };
+  if (kernel === 'popcount' || !simd) return { ...builds, ...DEFAULT_CHOICE, kernel: 'popcount' };
   let choice = tuned.get(info.build);
   if (choice === undefined && binaryWork(graph) >= WORTH_TUNING) {
     choice = tune(module, info);
     tuned.set(info.build, choice);
   }
   const { block } = choice ?? DEFAULT_CHOICE;
-  return { simd, block, kernel: kernel === 'auto' ? (choice ?? DEFAULT_CHOICE).kernel : kernel };
+  return { ...builds, block, kernel: kernel === 'auto' ? (choice ?? DEFAULT_CHOICE).kernel : kernel };
 }
 
 /** Multiply-accumulates of one sample in layers whose inputs are packed bits. */

@@ -1,6 +1,7 @@
 // int8 and float32 convolutions: from geometry and addresses to the call of a kernel, as plain data.
 import { roundUp } from '../numerics/bits.js';
 import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
+import { slideOf } from './params.js';
 
 /** Fields of a convolution's parameter block, in the order of assembly/convparams.ts, 4 bytes each. */
 export const CONV_FIELDS = [
@@ -47,11 +48,14 @@ export interface Finish {
   readonly rowBytes: number;
 }
 
-/** What int8 kernels read: int8; 0 .. 127; or, in SIMD builds, bytes l that stand for 2l - 255. */
+/**
+ * What int8 kernels read: int8; levels of 0 .. 127; in SIMD builds, centered bytes l that stand for 2l - 255; in relaxed
+ * ones, those with lifted weights.
+ */
 export type Elements = keyof typeof ELEMENTS;
 
 export interface Int8Options {
-  /** Default: signed. */
+  /** Default: int8. */
   readonly elements?: Elements;
   /** Whether weights are patches, which SIMD builds alone have: int16 `quads` of the geometry of a patch. */
   readonly patches?: boolean;
@@ -73,7 +77,7 @@ export interface ConvCall {
   readonly scratchBytes: number;
 }
 
-const ELEMENTS = { signed: 0, small: 1, centered: 2 } as const;
+const ELEMENTS = { int8: 0, levels: 1, centered: 2, lifted: 3 } as const;
 
 /** Bytes of input that a strip should not exceed: most of an L1 cache, beside 8 channels' weights. */
 const STRIP_BYTES = 24 * 1024;
@@ -92,20 +96,43 @@ export function patchOf(g: ConvGeometry): ConvGeometry {
 
 /** Elements of a patch beyond which its weights would crowd an L1 cache. */
 const PATCH_ELEMENTS = 256;
+/** Output channels of a group from which on fewer operations a quad, 4 instead of 4.5, repay the copies of 16 bytes. */
+const PATCH_OUTPUTS = 16;
+
+/** Whether SIMD kernels are quicker with joined runs and i16 weights. They take four columns at a time. */
+export function prefersPatches(g: ConvGeometry): boolean {
+  const elements = (g.kernelHeight * g.kernelWidth * g.channels) / g.groups;
+  return elements <= PATCH_ELEMENTS && g.n / g.groups >= PATCH_OUTPUTS && outWidth(flat(g)) > 3;
+}
 
 /**
- * Whether SIMD kernels are quicker with joined runs and i16 weights: 4 vector operations a quad and 4 channels instead of
- * 4.5, and fewer quads, against copies of 16 bytes.
+ * Whether the relaxed build takes pixels of three bytes l as l - 128 times weights of 7 bits, whose sums have to fit 16 bits.
+ *
+ * @param span from the least to the largest weight
  */
-export function prefersPatches(g: ConvGeometry): boolean {
-  if (isDepthwise(g)) return false;
-  const quads = (window: ConvGeometry): number =>
-    window.kernelHeight * Math.ceil((window.kernelWidth * g.channels) / g.groups / 4);
-  const blocks = Math.ceil(g.n / g.groups / 4);
-  const patch = patchOf(g);
-  const copies = 2 * g.kernelHeight * Math.ceil((g.kernelWidth * g.channels) / g.groups / 8);
-  const elements = (patch.kernelWidth * g.channels) / g.groups;
-  return elements <= PATCH_ELEMENTS && 4 * blocks * quads(patch) + copies < 4.3 * blocks * quads(g);
+export function isLiftable(g: ConvGeometry, span: number): boolean {
+  const rgb = g.channels === 3 && g.strideX * g.dilationX * g.groups === 1;
+  return rgb && g.kernelWidth > 1 && outWidth(g) > 3 && span * g.kernelHeight * g.kernelWidth < 64;
+}
+
+/** Lifted weights as a geometry: a channel more, and a block of 8 output channels of weights 0 behind the others. */
+export function liftedOf(g: ConvGeometry): ConvGeometry {
+  return { ...g, channels: 4, n: roundUp(g.n, 8) + 8 };
+}
+
+/**
+ * Weights w as u = 2(w - low), and the sum of w - low over the channels of a tap. With bytes a = l - 128 and 1 for the taps
+ * inside, sum(u a) + sum(w - low) = sum((w - low)(2l - 255)); less the same for weights 0, that is sum(w (2l - 255)).
+ *
+ * @param lifted see liftedOf
+ */
+export function liftWeights(values: ArrayLike<number>, low: number, lifted: ConvGeometry): number[] {
+  const above = (i: number): number => (values[i] ?? 0) - low;
+  const { n, kernelHeight, kernelWidth } = lifted;
+  return Array.from({ length: n * kernelHeight * kernelWidth }, (_, i) => {
+    const [a, b, c] = [above(3 * i), above(3 * i + 1), above(3 * i + 2)];
+    return [2 * a, 2 * b, 2 * c, a + b + c];
+  }).flat();
 }
 
 /** How many output rows and columns are computed together, and the bytes their input takes. */
@@ -183,14 +210,7 @@ function call(
     height: g.height,
     width: g.width,
     channels: g.channels,
-    kernelHeight: g.kernelHeight,
-    kernelWidth: g.kernelWidth,
-    strideY: g.strideY,
-    strideX: g.strideX,
-    dilationY: g.dilationY,
-    dilationX: g.dilationX,
-    padTop: g.padTop,
-    padLeft: g.padLeft,
+    ...slideOf(g),
     groups: g.groups,
     n: g.n,
     outHeight: height,
@@ -229,7 +249,7 @@ export function planConvInt8(
   samples: number,
   at: ConvAddresses,
   finish: Finish,
-  { elements = 'signed', patches = false }: Int8Options = {},
+  { elements = 'int8', patches = false }: Int8Options = {},
 ): ConvCall {
   return call(
     isDepthwise(geometry) ? 'depthwise_i8' : 'conv_i8',

@@ -55,6 +55,8 @@ export interface Placed {
 export interface KernelChoice {
   /** Whether the kernels are a SIMD build. */
   readonly simd: boolean;
+  /** Whether they are the relaxed one. Default false. */
+  readonly relaxed?: boolean;
   readonly kernel: 'table' | 'popcount';
   readonly block: 2 | 4 | 8;
 }

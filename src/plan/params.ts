@@ -1,5 +1,6 @@
 // Parameter blocks of the product and pooling kernels as the host writes them: the fields of assembly/params.ts in their
 // order, 4 bytes each (a test compares the two lists).
+import type { Window } from '../numerics/geometry.js';
 
 export const PRODUCT_FIELDS = [
   'input',
@@ -81,3 +82,9 @@ export type PoolParams = Readonly<Record<(typeof POOL_FIELDS)[number], number>>;
 
 /** Codes of PoolParams.kind. */
 export const POOL_CODES = { bits: 0, levels: 1, int8: 2 } as const;
+
+/** How a window slides, in the order in which every parameter block has it. */
+export function slideOf(window: Window): Omit<Window, 'height' | 'width' | 'channels' | 'padBottom' | 'padRight'> {
+  const { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft } = window;
+  return { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft };
+}

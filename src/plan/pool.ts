@@ -1,7 +1,7 @@
 // Max-pooling: from geometry and addresses to the call of the kernel, as plain data.
 import { packedBytes } from '../numerics/bits.js';
 import { outHeight, outWidth, type Window } from '../numerics/geometry.js';
-import { POOL_CODES, type PoolParams } from './params.js';
+import { POOL_CODES, type PoolParams, slideOf } from './params.js';
 
 export interface PoolCall {
   readonly kernel: 'max_pool';
@@ -18,7 +18,7 @@ export function planMaxPool(
   at: { input: number; output: number },
 ): PoolCall {
   const pixelBytes = kind === 'bits' ? packedBytes(window.channels) : window.channels;
-  const { height, width, kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX, padTop, padLeft } = window;
+  const { height, width } = window;
   return {
     kernel: 'max_pool',
     params: {
@@ -27,14 +27,7 @@ export function planMaxPool(
       height,
       width,
       pixelBytes,
-      kernelHeight,
-      kernelWidth,
-      strideY,
-      strideX,
-      dilationY,
-      dilationX,
-      padTop,
-      padLeft,
+      ...slideOf(window),
       outHeight: outHeight(window),
       outWidth: outWidth(window),
       kind: POOL_CODES[kind],

@@ -3,7 +3,7 @@
 import { CHANNEL_BLOCK, packedBytes, roundUp } from '../numerics/bits.js';
 import { type ConvGeometry, outHeight, outWidth } from '../numerics/geometry.js';
 import type { Finish } from './i8.js';
-import { METHOD_CODES, type ProductParams, TRANSFORM_CODES } from './params.js';
+import { METHOD_CODES, type ProductParams, slideOf, TRANSFORM_CODES } from './params.js';
 
 /** Activations: `centered` of 1 bit are packed, all others one byte per value. */
 export interface ActivationFormat {
@@ -147,14 +147,7 @@ export function planProduct(layer: ProductLayer, at: ProductAddresses, choice: P
       width: g.width,
       channels,
       pixelBytes,
-      kernelHeight: g.kernelHeight,
-      kernelWidth: g.kernelWidth,
-      strideY: g.strideY,
-      strideX: g.strideX,
-      dilationY: g.dilationY,
-      dilationX: g.dilationX,
-      padTop: g.padTop,
-      padLeft: g.padLeft,
+      ...slideOf(g),
       padValue: layer.padValue,
       groups: g.groups,
       outHeight: oh,

@@ -6,7 +6,7 @@ import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../src
 import { packWeights } from '../../src/numerics/quads.js';
 import { shiftMultiplier } from '../../src/numerics/requantize.js';
 import type { FinishParams } from '../../src/plan/fields.js';
-import { CONV_FIELDS, type Finish, floatBits, type Int8Options, isDepthwise, patchOf, planConvInt8 } from '../../src/plan/i8.js';
+import { CONV_FIELDS, type Finish, floatBits, type Int8Options, isDepthwise, isLiftable, liftedOf, liftWeights, patchOf, planConvInt8 } from '../../src/plan/i8.js';
 import { convInt8, requantizeFloat, requantizeInt8, shiftInt8 } from '../../src/reference/int8.js';
 import type { Build } from '../../src/wasm/builds.js';
 import { builds } from '../helpers/builds.js';
@@ -32,11 +32,19 @@ function square(kernel: number, pad: number, stride = 1, dilation = 1): Partial<
   };
 }
 
-type Fill = 'random' | 'lowest' | 'highest' | 'nonNegative' | 'full';
+type Fill = 'random' | 'lowest' | 'highest' | 'nonNegative' | 'full' | 'blank' | keyof typeof STEPS;
+
+/** Small weights: the largest, and the distance from one to the next. */
+const STEPS = { signs: [1, 2], ternary: [1, 1], odd: [3, 2] } as const;
 
 function filled(count: number, fill: Fill, random: (n: number) => number): Int8Array {
   if (fill === 'lowest') return new Int8Array(count).fill(-128);
   if (fill === 'highest' || fill === 'full') return new Int8Array(count).fill(127);
+  if (fill === 'blank') return new Int8Array(count);
+  if (fill in STEPS) {
+    const [most, step] = STEPS[fill as keyof typeof STEPS];
+    return Int8Array.from({ length: count }, () => most - step * random((2 * most) / step + 1));
+  }
   return Int8Array.from({ length: count }, () => (fill === 'nonNegative' ? random(128) : random(256) - 128));
 }
 
@@ -53,9 +61,12 @@ function place(
   g: ConvGeometry,
   input: Int8Array,
   weights: Int8Array,
-  patches = false,
+  { patches = false, elements }: Int8Options = {},
 ): { input: number; weights: number } {
-  const packed = patches
+  const packed =
+    elements === 'lifted'
+      ? packWeights('quads', liftWeights(weights, Math.min(...weights), liftedOf(g)), liftedOf(g))
+      : patches
     ? Int16Array.from(packWeights('quads', weights, patchOf(g)))
     : isDepthwise(g)
       ? packWeights('pairs', weights, g)
@@ -70,16 +81,20 @@ function compare({ geometry: g, samples = 1, inputs = 'random', weights = 'rando
   const x = filled(samples * size, inputs, random);
   const w = filled((g.n * g.kernelHeight * g.kernelWidth * g.channels) / g.groups, weights, random);
   const pixels = outHeight(g) * outWidth(g);
-  const centered = options.elements === 'centered';
+  const lifted = options.elements === 'lifted';
+  // The largest byte is 255, whose bits -1 has.
+  if (lifted && inputs === 'highest') x.fill(-1);
+  const centered = lifted || options.elements === 'centered';
   const numbers = centered ? Int16Array.from(x, (value) => 2 * (value & 255) - 255) : x;
   const expected = Array.from({ length: samples }, (_, i) => [
     ...convInt8(g, numbers.subarray(i * size, (i + 1) * size), w),
   ]).flat();
   for (const { build, bench } of benches) {
     if (build === 'scalar' && (centered || options.patches)) continue;
+    if (build !== 'relaxed' && lifted) continue;
     bench.clear();
     const output = bench.reserve(4 * expected.length);
-    const at = { ...place(bench, g, x, w, options.patches), output, scratch: 0 };
+    const at = { ...place(bench, g, x, w, options), output, scratch: 0 };
     const finish = bench.finish('int32', g.n);
     const { scratchBytes } = planConvInt8(g, samples, at, finish, options);
     const scratch = bench.reserve(scratchBytes);
@@ -95,10 +110,11 @@ function compare({ geometry: g, samples = 1, inputs = 'random', weights = 'rando
 /** Every kind of input, by rows that neighbours share and by patches. */
 const every = (geometry: ConvGeometry, rest: Partial<Case> = {}): void => {
   compare({ geometry, ...rest });
-  compare({ geometry, inputs: 'nonNegative', options: { elements: 'small' }, ...rest });
+  compare({ geometry, inputs: 'nonNegative', options: { elements: 'levels' }, ...rest });
   if (isDepthwise(geometry)) return;
-  compare({ geometry, options: { patches: true }, ...rest });
   compare({ geometry, options: { elements: 'centered' }, ...rest });
+  if (outWidth(geometry) < 4) return;
+  compare({ geometry, options: { patches: true }, ...rest });
   compare({ geometry, options: { elements: 'centered', patches: true }, ...rest });
 };
 
@@ -107,6 +123,28 @@ test('conv_i8 equals the reference for 1 to 70 input channels', () => {
     every({ ...BASE, channels, ...square(3, 1), height: 4, width: 5 });
     every({ ...BASE, channels, height: 3, width: 3, n: 5 });
   }
+});
+
+test('lifted bytes by signs, ternary and small weights equal the reference', () => {
+  const map = { ...BASE, channels: 3 };
+  for (const weights of ['signs', 'ternary', 'odd'] as const) {
+    const options: Int8Options = { elements: 'lifted' };
+    for (const inputs of ['random', 'lowest', 'highest', 'blank'] as const) {
+      for (let width = 4; width <= 13; width++) {
+        const geometry = { ...map, width, height: 5, n: 3 * width - 4, ...square(3, 1) };
+        assert.ok(isLiftable(geometry, 6));
+        compare({ geometry, inputs, weights, options, samples: 2 });
+      }
+      compare({ geometry: { ...map, height: 6, width: 9, ...square(3, 0, 1), strideY: 2 }, inputs, weights, options });
+      compare({ geometry: { ...map, height: 9, width: 9, ...square(3, 2), dilationY: 2 }, inputs, weights, options });
+      compare({ geometry: { ...map, height: 2, width: 5, ...square(2, 1), padLeft: 3 }, inputs, weights, options });
+      compare({ geometry: { ...map, height: 1, width: 6, kernelHeight: 1, kernelWidth: 7, padLeft: 3, padRight: 3 }, inputs, weights, options });
+      compare({ geometry: { ...map, height: 3, width: 1501, n: 9, ...square(3, 1) }, inputs, weights, options });
+    }
+  }
+  const signs = { geometry: { ...map, height: 8, width: 9, ...square(5, 2) }, weights: 'signs' } as const;
+  assert.ok(isLiftable(signs.geometry, 2));
+  for (const inputs of ['random', 'highest', 'blank'] as const) compare({ ...signs, inputs, options: { elements: 'lifted' } });
 });
 
 test('conv_i8 writes every number of output channels', () => {
@@ -167,7 +205,7 @@ test('depthwise_i8 equals the reference', () => {
 test('int8 kernels hold the largest sums and products', () => {
   for (const inputs of ['lowest', 'highest'] as const) {
     for (const weights of ['lowest', 'highest'] as const) {
-      const options: Int8Options = inputs === 'highest' ? { elements: 'small' } : {};
+      const options: Int8Options = inputs === 'highest' ? { elements: 'levels' } : {};
       compare({ geometry: denseGeometry(70000, 3), inputs, weights, options });
       compare({ geometry: denseGeometry(65535, 3), inputs, weights, options: { elements: 'centered' } });
       const geometry = { ...BASE, channels: 33, n: 9, ...square(3, 1) };

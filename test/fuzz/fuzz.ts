@@ -82,7 +82,12 @@ function runGraph(arena: Arena, graph: Graph, file: Uint8Array, seed: number): v
     batch: 1 + (seed % 2),
     fileBytes: file.length,
     constantOffset: (constant) => constant.data.byteOffset - file.byteOffset,
-    choice: { simd: build !== 'scalar', kernel: seed % 3 === 0 ? 'popcount' : 'table', block: 8 },
+    choice: {
+      simd: build !== 'scalar',
+      relaxed: build === 'relaxed',
+      kernel: seed % 3 === 0 ? 'popcount' : 'table',
+      block: 8,
+    },
   });
   const { total } = plan.memory;
   assert.ok(total + GUARD <= PAGES * PAGE, `a plan of ${total} bytes for a file of ${file.length}`);

@@ -45,7 +45,7 @@ export function instantiateModel(
     batch,
     fileBytes: file.length,
     constantOffset: (constant) => constant.data.byteOffset - file.byteOffset,
-    choice: { simd: build !== 'scalar', kernel, block: 8 },
+    choice: { simd: build !== 'scalar', relaxed: build === 'relaxed', kernel, block: 8 },
   });
   const instance = instantiateKernels(module, plan.memory.total / PAGE);
   // What a kernel reads without having written it shows.

@@ -83,6 +83,28 @@ for (const build of builds) {
     }
   });
 
+  test(`${build}: colour pictures by every kind of weights`, () => {
+    const random = randomInts(9);
+    for (const encoding of ['binary', 'ternary', 'centered', 'powerOfTwo', 'int8'] as const) {
+      for (const [size, padding, strides] of [
+        [2, 1, 1],
+        [3, 1, 1],
+        [3, 0, 1],
+        [5, 2, 1],
+        [3, 1, 2],
+      ] as const) {
+        const [height, width, n] = [5 + random(3), 4 + random(10), 1 + random(40)];
+        const g = new GraphBuilder(`${encoding}, ${size}x${size}, ${height}x${width}, ${n} channels`);
+        const x = g.input('x', [height, width, 3], centered(8));
+        const layer = { weights: randomWeights(encoding, [n, size, size, 3], random), padding, strides };
+        const thresholds = Array.from({ length: n }, () => random(2001) - 1000);
+        const bits = g.conv2d('bits', x, { ...layer, transform: threshold(thresholds) });
+        g.output(g.conv2d('sums', x, layer), bits);
+        compareModel(g.build(), build, 2, kernels[0]);
+      }
+    }
+  });
+
   test(`${build}: int8 by thresholds within its range and beyond it`, () => {
     for (let channels = 1; channels <= 40; channels++) {
       const random = randomInts(channels);

@@ -1,6 +1,6 @@
 // Pools: largest bits and bytes by the kernel made for them, all others number by number.
 import { unpackConstant } from '../../model/values.js';
-import type { Window } from '../../numerics/geometry.js';
+import { denseGeometry, type Window } from '../../numerics/geometry.js';
 import { WINDOW_CODES, type WindowParams, rowType } from '../fields.js';
 import type { Layout, NodeOf } from '../layout.js';
 import { planMaxPool as planLargest } from '../pool.js';
@@ -10,10 +10,9 @@ type PoolNode = NodeOf<'maxPool' | 'avgPool' | 'globalAvgPool'>;
 
 function windowOf(layout: Layout, node: NodeOf<'maxPool' | 'avgPool'>): Window {
   const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
-  const { height: kernelHeight, width: kernelWidth, strideY, strideX } = node.operator;
-  const { padTop, padLeft, padBottom, padRight } = node.operator;
-  const steps = { strideY, strideX, dilationY: 1, dilationX: 1, padTop, padLeft, padBottom, padRight };
-  return { height, width, channels, kernelHeight, kernelWidth, ...steps };
+  const { operator } = node;
+  const size = { kernelHeight: operator.height, kernelWidth: operator.width };
+  return { ...operator, ...size, dilationY: 1, dilationX: 1, height, width, channels };
 }
 
 export function planMaxPool(layout: Layout, node: NodeOf<'maxPool'>): void {
@@ -46,9 +45,7 @@ export function planAvgPool(layout: Layout, node: NodeOf<'avgPool'>): void {
 
 export function planGlobalAvgPool(layout: Layout, node: NodeOf<'globalAvgPool'>): void {
   const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
-  const steps = { strideY: 1, strideX: 1, dilationY: 1, dilationX: 1 };
-  const pads = { padTop: 0, padLeft: 0, padBottom: 0, padRight: 0 };
-  const window = { height, width, channels, kernelHeight: height, kernelWidth: width, ...steps, ...pads };
+  const window = { ...denseGeometry(channels, 1), height, width, kernelHeight: height, kernelWidth: width };
   planWindow(layout, node, window, averageOf(layout, node));
 }
 

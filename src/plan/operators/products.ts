@@ -8,8 +8,20 @@ import { type ConvGeometry, denseGeometry, outHeight, outWidth } from '../../num
 import { packWeights, weightBytes } from '../../numerics/quads.js';
 import { type AnyParams, rowType } from '../fields.js';
 import { planFinish, productTransform } from '../finish.js';
-import { isDepthwise, patchOf, planConvFloat32, planConvInt8, prefersPatches, type Finish } from '../i8.js';
+import {
+  type Elements,
+  isDepthwise,
+  isLiftable,
+  liftedOf,
+  liftWeights,
+  patchOf,
+  planConvFloat32,
+  planConvInt8,
+  prefersPatches,
+  type Finish,
+} from '../i8.js';
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
+import { slideOf } from '../params.js';
 import { planProduct, type ProductTransform } from '../product.js';
 import { planRows, rowBytes } from '../rows.js';
 
@@ -48,9 +60,8 @@ function windowOf(layout: Layout, node: NodeOf<'conv2d'> | NodeOf<'convTranspose
   const { operator } = node;
   const [height, width, channels] = layout.input(node).tensor.shape as [number, number, number];
   const [n, kernelHeight, kernelWidth] = layout.graph.constants[operator.weights].shape;
-  const { strideY, strideX, dilationY, dilationX, padTop, padLeft, padBottom, padRight } = operator;
-  const window = { kernelHeight, kernelWidth, strideY, strideX, dilationY, dilationX };
-  return { height, width, channels, ...window, padTop, padLeft, padBottom, padRight, groups, n };
+  // With all else that an operator has, and nobody asks of a geometry.
+  return { ...operator, height, width, channels, kernelHeight, kernelWidth, groups, n };
 }
 
 function planLayer(
@@ -120,14 +131,15 @@ function kernelOf(layout: Layout, { geometry, transposed, type, weights: index, 
 }
 
 /**
- * Whether bytes that stand for centered numbers meet so few weights that dot products beat tables, in vector operations a
- * pixel: tables take two lookups a nibble and plane and the same again at the end of a block, and have to be built.
+ * Whether bytes that stand for centered numbers meet so few weights that dot products beat tables, which take a quarter of
+ * the vector operations a plane but have to be built, and widened at the end of a block.
  */
 function fewInputs(g: ConvGeometry, planes: number): boolean {
-  const k = inputsOf(g);
-  const blocks = Math.ceil(g.n / 16);
-  return outHeight(g) * outWidth(g) > 1 && blocks * (4 * k + 18) < blocks * planes * (k + 60) + 6 * k + 500;
+  return outHeight(g) * outWidth(g) > 1 && inputsOf(g) * Math.ceil(g.n / 16) < FEW_WEIGHTS * planes;
 }
+
+/** Inputs by blocks of 16 outputs. */
+const FEW_WEIGHTS = 450;
 
 /** Inputs of one output: 2^31 is not reached by as many products of -255 .. 255 and -128 .. 127. */
 const CENTERED_INPUTS = 65535;
@@ -243,22 +255,20 @@ function planInt8(
 ): Call {
   const { type, geometry, input } = product;
   const constant = layout.graph.constants[product.weights];
-  const elements = type.encoding === 'levels' ? 'small' : type.encoding === 'centered' ? 'centered' : 'signed';
-  const patches = layout.choice.simd && elements !== 'small' && prefersPatches(geometry);
+  const [low, high] = valueRange(constant);
+  const lifted = layout.choice.relaxed && type.encoding === 'centered' && isLiftable(geometry, high - low);
+  const elements = lifted ? 'lifted' : (type.encoding as Elements);
+  const patches = layout.choice.simd && !lifted && elements !== 'levels' && prefersPatches(geometry);
   const form = isDepthwise(geometry) ? 'pairs' : 'quads';
-  let weights: number;
-  if (patches) {
-    const patch = patchOf(geometry);
-    weights = layout.made(2 * weightBytes('quads', patch), () => {
-      return new Uint8Array(Int16Array.from(packWeights('quads', unpackConstant(constant), patch)).buffer);
-    });
-  } else if (constant.encoding === 'int8') {
-    weights = layout.constant(product.weights);
-  } else {
-    weights = layout.made(weightBytes(form, geometry), () => {
-      return new Uint8Array(packWeights(form, unpackConstant(constant), geometry).buffer);
-    });
-  }
+  const shape = lifted ? liftedOf(geometry) : patches ? patchOf(geometry) : geometry;
+  const weights =
+    constant.encoding === 'int8' && shape === geometry
+      ? layout.constant(product.weights)
+      : layout.made(weightBytes(form, shape) << +patches, () => {
+          const values = unpackConstant(constant);
+          const packed = packWeights(form, lifted ? liftWeights(values, low, shape) : values, shape);
+          return new Uint8Array((patches ? Int16Array.from(packed) : packed).buffer);
+        });
   const at = { input, weights, output, scratch: scratch.end };
   const call = planConvInt8(geometry, samples, at, finish, { elements, patches });
   scratch.take(call.scratchBytes);
@@ -306,14 +316,7 @@ function planAny(layout: Layout, product: Product, output: number, scratch: Scra
     height: g.height,
     width: g.width,
     channels: g.channels,
-    kernelHeight: g.kernelHeight,
-    kernelWidth: g.kernelWidth,
-    strideY: g.strideY,
-    strideX: g.strideX,
-    dilationY: g.dilationY,
-    dilationX: g.dilationX,
-    padTop: g.padTop,
-    padLeft: g.padLeft,
+    ...slideOf(g),
     padValue: product.padValue,
     groups: g.groups,
     n: g.n,
