@@ -10,6 +10,8 @@ export interface TrainDevice {
   readonly description: string;
   /** Lanes of a subgroup if the device has subgroups of one fixed size, else null. */
   readonly subgroupSize: number | null;
+  /** Whether shaders may store f16 (`shader-f16`). */
+  readonly half: boolean;
   /** Whether a CPU plays the GPU: slower than bitlane's own CPU backend. */
   readonly software: boolean;
   /** @throws TrainError if the device was lost or reported an error since it was opened */
@@ -32,7 +34,7 @@ export async function openDevice(injected?: GPUDevice): Promise<TrainDevice> {
         'mesa-vulkan-drivers, version 24 or newer), or train on the CPU',
     );
   }
-  const requiredFeatures: GPUFeatureName[] = adapter.features.has('subgroups') ? ['subgroups'] : [];
+  const requiredFeatures = (['subgroups', 'shader-f16'] as const).filter((name) => adapter.features.has(name));
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
@@ -75,6 +77,7 @@ function watched(device: GPUDevice, info: GPUAdapterInfo | undefined, destroy: (
     device,
     description: words.length > 0 ? `WebGPU: ${words.join(' ')}` : 'WebGPU',
     subgroupSize: fixed ? info.subgroupMinSize : null,
+    half: device.features.has('shader-f16'),
     software: info?.isFallbackAdapter === true,
     check() {
       if (closed) throw new TrainError('the GPU device was closed');

@@ -4,7 +4,7 @@ import { TrainError } from '../errors.js';
 import type { TrainDevice } from './device.js';
 import type { Backend, Call, Program } from './kernels.js';
 import { tensor, type ElementType, type Tensor } from './tensor.js';
-import { stepsOf, type Step } from './wgsl/steps.js';
+import { stepsOf, type Step, type Storage } from './wgsl/steps.js';
 
 // GPUBufferUsage and GPUMapMode by value: Node has no such globals.
 const MAP_READ = 0x1;
@@ -27,6 +27,11 @@ export class GpuBackend implements Backend {
   readonly #buffers = new Map<Tensor, GPUBuffer>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #scratches = new Map<string, Tensor>();
+  readonly #storage: Storage = {
+    scratch: (label, size, type) => this.#scratch(label, size, type),
+    halves: new Map(),
+    isStored: (t) => this.#buffers.has(t),
+  };
 
   constructor(handle: TrainDevice) {
     this.#handle = handle;
@@ -35,7 +40,7 @@ export class GpuBackend implements Backend {
   }
 
   async compile(calls: readonly Call[]): Promise<Program> {
-    const steps = stepsOf(calls, this.#handle, (label, size, type) => this.#scratch(label, size, type));
+    const steps = stepsOf(calls, this.#handle, this.#storage);
     const dispatches = await Promise.all(steps.map((step) => this.#prepare(step)));
     this.#handle.check();
     return { run: () => this.#run(dispatches) };
@@ -47,11 +52,12 @@ export class GpuBackend implements Backend {
   }
 
   async read(t: Tensor): Promise<Float32Array> {
+    const buffer = this.#buffer(t);
     const size = t.size * 4;
     const staging = this.#device.createBuffer({ label: `read ${t.label}`, size, usage: MAP_READ | COPY_DST });
     try {
       const encoder = this.#device.createCommandEncoder();
-      encoder.copyBufferToBuffer(this.#buffer(t), 0, staging, 0, size);
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, size);
       this.#device.queue.submit([encoder.finish()]);
       await staging.mapAsync(MAP_MODE_READ);
       this.#handle.check();
@@ -67,6 +73,7 @@ export class GpuBackend implements Backend {
   dispose(): void {
     for (const buffer of this.#buffers.values()) buffer.destroy();
     this.#buffers.clear();
+    this.#storage.halves.clear();
     this.#pipelines.clear();
   }
 
@@ -85,8 +92,9 @@ export class GpuBackend implements Backend {
 
   async #prepare({ label, shader, tensors }: Step): Promise<Dispatch> {
     const { code, workgroups } = shader;
-    const pipeline = await this.#pipeline(label, code);
+    // Before anything is waited for: the next program has to find what is stored.
     const entries = tensors.map((t, binding) => ({ binding, resource: { buffer: this.#buffer(t) } }));
+    const pipeline = await this.#pipeline(label, code);
     const group = this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
     return { pipeline, group, workgroups };
   }
@@ -115,6 +123,11 @@ export class GpuBackend implements Backend {
   #buffer(t: Tensor): GPUBuffer {
     let buffer = this.#buffers.get(t);
     if (!buffer) {
+      if (this.#storage.halves.has(t)) {
+        throw new TrainError(
+          `tensor "${t.label}" expected products to be all that reads it: its signs are kept as f16`,
+        );
+      }
       const size = t.size * 4;
       const limit = Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize);
       if (size > limit) {

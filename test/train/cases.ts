@@ -89,6 +89,7 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
     for (const window of [
       { images: 2, height: 6, width: 5, channels: 5, kernel: 3, stride: 1, padding: 1, outHeight: 6, outWidth: 5 },
       { images: 1, height: 7, width: 6, channels: 2, kernel: 3, stride: 2, padding: 0, outHeight: 3, outWidth: 2 },
+      { images: 3, height: 4, width: 3, channels: 8, kernel: 3, stride: 1, padding: 1, outHeight: 4, outWidth: 3 },
     ]) {
       const input = window.images * window.height * window.width * window.channels;
       const patches = window.images * window.outHeight * window.outWidth * 9 * window.channels;

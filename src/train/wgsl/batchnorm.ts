@@ -101,7 +101,7 @@ const LEAST_ROWS = 256;
 const MOST_PARTS = 64;
 
 /** Into how many parts rows are to be cut. */
-export function rowParts({ rows, channels }: Omit<Parts, 'parts'>, traits: GpuTraits): number {
+export function rowParts({ rows, channels }: Omit<Parts, 'parts'>, traits: Pick<GpuTraits, 'subgroupSize'>): number {
   if (cpuLanes(traits) !== null) return 1;
   const groups = Math.ceil(channels / COLUMNS);
   return Math.max(1, Math.min(Math.floor(rows / LEAST_ROWS), Math.ceil(ENOUGH_WORKGROUPS / groups), MOST_PARTS));

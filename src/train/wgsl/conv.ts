@@ -1,21 +1,34 @@
-// Patches of a convolution and pooling, one thread per value of the result. Contract and shapes: kernels.ts.
+// Patches of a convolution and pooling, one thread per value of the result, or per four channels of patches where channels
+// are a multiple of four. Contract and shapes: kernels.ts.
 import type { KernelParams, PatchParams, PoolParams } from '../kernels.js';
 import { assign, bindings, f32, flatShader, type Shader } from './shader.js';
 
 export function im2col(p: PatchParams): Shader {
-  const columns = p.kernel * p.kernel * p.channels;
+  return patchesOf(p, ['f32', 'vec4f']);
+}
+
+/** The same to f16, which holds signs and the zeros around them exactly. */
+export function im2colHalf(p: PatchParams): Shader {
+  return patchesOf(p, ['f16', 'vec4h']);
+}
+
+function patchesOf(p: PatchParams, [one, four]: readonly ['f32', 'vec4f'] | readonly ['f16', 'vec4h']): Shader {
+  const wide = p.channels % 4 === 0;
+  const [from, to] = wide ? (['vec4f', four] as const) : (['f32', one] as const);
+  const channels = wide ? p.channels / 4 : p.channels;
+  const columns = p.kernel * p.kernel * channels;
   const body = `let column = i % ${columns}u;
   let out = i / ${columns}u;
-  let tap = column / ${p.channels}u;
+  let tap = column / ${channels}u;
   let image = out / ${p.outHeight * p.outWidth}u;
   let y = i32((out / ${p.outWidth}u) % ${p.outHeight}u * ${p.stride}u + tap / ${p.kernel}u) - ${p.padding}i;
   let x = i32(out % ${p.outWidth}u * ${p.stride}u + tap % ${p.kernel}u) - ${p.padding}i;
-  var value = 0.0;
+  var value = ${from}();
   if (y >= 0 && y < ${p.height}i && x >= 0 && x < ${p.width}i) {
-    value = xs[((image * ${p.height}u + u32(y)) * ${p.width}u + u32(x)) * ${p.channels}u + column % ${p.channels}u];
+    value = xs[((image * ${p.height}u + u32(y)) * ${p.width}u + u32(x)) * ${channels}u + column % ${channels}u];
   }
-  patches[i] = value;`;
-  return flatShader(bindings('xs:f32', 'patches!:f32'), p.images * p.outHeight * p.outWidth * columns, body);
+  patches[i] = ${to}(value);`;
+  return flatShader(bindings(`xs:${from}`, `patches!:${to}`), p.images * p.outHeight * p.outWidth * columns, body);
 }
 
 export function col2im(p: KernelParams['col2im']): Shader {

@@ -28,9 +28,17 @@ export interface ProductShape {
   readonly transposeB: boolean;
 }
 
+/** Which operands are stored as f16. */
+export interface HalfOperands {
+  readonly a: boolean;
+  readonly b: boolean;
+}
+
 /** What a product does with its elements. Elements past the edge are 0 and must add nothing. */
 export interface Arithmetic {
   readonly element: 'f32' | 'u32';
+  /** Operands of f32 that are f16 in memory, and converted as they are loaded. */
+  readonly half?: HalfOperands;
   /** WGSL of sum + a b for scalars, or vectors of four. */
   readonly step: (sum: string, a: string, b: string) => string;
   /** WGSL that stores a sum, or a vector of four if `wide`, to `place`, which is c's at `row` and `column`. */
@@ -59,7 +67,7 @@ const isLarge = ({ m, n }: ProductShape): boolean => Math.ceil(m / 128) * Math.c
  * Into how many parts a product is to be cut: weight gradients of convolutions have few results (m and n are channels) that
  * are sums over all pixels of a batch.
  */
-export function partsOf(shape: ProductShape, traits: GpuTraits): number {
+export function partsOf(shape: ProductShape, traits: Pick<GpuTraits, 'subgroupSize'>): number {
   if (cpuLanes(traits) !== null || isLarge(shape)) return 1;
   const { m, n, k } = shape;
   const tiles = Math.ceil(m / 64) * Math.ceil(n / 64);
@@ -78,7 +86,7 @@ export function sumParts(parts: number, size: number, accumulate: boolean): Shad
 
 const list = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-function byTiles(shape: ProductShape, { element, step, store, more }: Arithmetic, cuts: number): Shader {
+function byTiles(shape: ProductShape, { element, half, step, store, more }: Arithmetic, cuts: number): Shader {
   const { m, n, k, transposeA, transposeB } = shape;
   const large = isLarge(shape);
   // Sums of a thread along each side, elements of a tile's side, steps along k in shared memory.
@@ -89,6 +97,7 @@ function byTiles(shape: ProductShape, { element, step, store, more }: Arithmetic
   const quad = element === 'f32' ? 'vec4f' : 'vec4u';
   const byFours = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, c: n % 4 === 0 };
   const type = (wide: boolean) => (wide ? quad : element);
+  const stored = (name: 'a' | 'b') => (half?.[name] ? (byFours[name] ? 'vec4h' : 'f16') : type(byFours[name]));
 
   /** Copies a tile of one operand to shared memory [k][line / 4]: lines are rows of op(a) or columns of op(b). */
   const copy = (name: 'a' | 'b', lines: number, first: string, alongLines: boolean): string => {
@@ -110,7 +119,7 @@ function byTiles(shape: ProductShape, { element, step, store, more }: Arithmetic
       let line = ${line};
       let s = ${s};
       var value = ${type(wide)}();
-      if (${first} + line < ${lines}u && k0 + s < ${k}u) { value = ${name}[${wide ? `(${place}) / 4u` : place}]; }
+      if (${first} + line < ${lines}u && k0 + s < ${k}u) { value = ${type(wide)}(${name}[${wide ? `(${place}) / 4u` : place}]); }
       ${save}
     }`;
   };
@@ -140,7 +149,7 @@ function byTiles(shape: ProductShape, { element, step, store, more }: Arithmetic
   const part = Math.ceil(k / cuts / depth) * depth;
   const [start, end] = cuts > 1 ? [`group.z * ${part}u`, `min((group.z + 1u) * ${part}u, ${k}u)`] : ['0u', `${k}u`];
   const declared = declarations(
-    [`a:${type(byFours.a)}`, `b:${type(byFours.b)}`, `c!:${byFours.c ? 'vec4f' : 'f32'}`],
+    [`a:${stored('a')}`, `b:${stored('b')}`, `c!:${byFours.c ? 'vec4f' : 'f32'}`],
     more?.(byFours.c),
   );
   const code = /* wgsl */ `${declared}
@@ -173,13 +182,15 @@ const ROWS = 8;
 const COLUMNS = 32;
 
 /** Rows and columns past the edge repeat the last one and are not stored; k past the edge is not multiplied. */
-function bySubgroups(shape: ProductShape, { element, step, store, more }: Arithmetic, lanes: number): Shader {
+function bySubgroups(shape: ProductShape, { element, half, step, store, more }: Arithmetic, lanes: number): Shader {
   const { m, n, k, transposeA, transposeB } = shape;
   const rows = list(ROWS);
   const whole = k - (k % lanes);
+  const stored = (name: 'a' | 'b') => (half?.[name] ? 'f16' : element);
   const left = (r: number, at: string): string =>
-    transposeA ? `a[(${at}) * ${m}u + row${r}]` : `a[row${r} * ${k}u + ${at}]`;
-  const right = (at: string): string => (transposeB ? `b[column * ${k}u + ${at}]` : `b[(${at}) * ${n}u + column]`);
+    `${element}(a[${transposeA ? `(${at}) * ${m}u + row${r}` : `row${r} * ${k}u + ${at}`}])`;
+  const right = (at: string): string =>
+    `${element}(b[${transposeB ? `column * ${k}u + ${at}` : `(${at}) * ${n}u + column`}])`;
   /** One slice of `count` elements along k, from k0 on. */
   const slice = (count: number) => `
     ${rows.map((r) => `let a${r} = ${left(r, count === lanes ? 'k0 + lane' : `min(k0 + lane, ${k - 1}u)`)};`).join('\n    ')}
@@ -190,7 +201,7 @@ function bySubgroups(shape: ProductShape, { element, step, store, more }: Arithm
       )
       .join('\n    ')}`;
   const code = /* wgsl */ `enable subgroups;
-${declarations([`a:${element}`, `b:${element}`, 'c!:f32'], more?.(false))}
+${declarations([`a:${stored('a')}`, `b:${stored('b')}`, 'c!:f32'], more?.(false))}
 @compute @workgroup_size(${COLUMNS}) fn main(@builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) lane: u32) {
   let row = group.y * ${ROWS}u;

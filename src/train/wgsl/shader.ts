@@ -12,13 +12,15 @@ export interface Shader {
 export interface GpuTraits {
   /** Lanes of a subgroup where the adapter has subgroups of one fixed size, else null. */
   readonly subgroupSize: number | null;
+  /** Whether shaders may store f16: half of the traffic, exact for signs and zeros. */
+  readonly half: boolean;
 }
 
 /** Subgroups up to this size are those of CPUs. Hardware GPUs have 16 lanes and more. */
 const LARGEST_CPU_SUBGROUP = 8;
 
 /** Lanes of a subgroup if a CPU plays the GPU, else null. */
-export function cpuLanes({ subgroupSize }: GpuTraits): number | null {
+export function cpuLanes({ subgroupSize }: Pick<GpuTraits, 'subgroupSize'>): number | null {
   return subgroupSize !== null && subgroupSize <= LARGEST_CPU_SUBGROUP ? subgroupSize : null;
 }
 
@@ -26,19 +28,22 @@ export function cpuLanes({ subgroupSize }: GpuTraits): number | null {
 export const ENOUGH_WORKGROUPS = 512;
 
 /** Vectors of four where rows are a multiple of four elements long. */
-type BindingType = ElementType | 'vec4f' | 'vec4u';
+type BindingType = ElementType | 'f16' | 'vec4f' | 'vec4u' | 'vec4h';
 
 /** A storage buffer, `name` read-only or `name!` writable, with the element type behind a colon: 'y!:f32'. */
 export type Binding = `${string}:${BindingType}`;
 
+/** Declares the bindings 0, 1, ..., and first that some are f16 if so: only other `enable`s may stand before. */
 export function bindings(...declarations: readonly Binding[]): string {
-  return declarations
+  const half = declarations.some((declaration) => /:(f16|vec4h)$/.test(declaration));
+  const lines = declarations
     .map((declaration, binding) => {
       const [name, type] = declaration.split(':') as [string, BindingType];
       const access = name.endsWith('!') ? 'read_write' : 'read';
       return `@group(0) @binding(${binding}) var<storage, ${access}> ${name.replace('!', '')}: array<${type}>;`;
     })
     .join('\n');
+  return half ? `enable f16;\n${lines}` : lines;
 }
 
 const FLAT_WORKGROUP = 64;

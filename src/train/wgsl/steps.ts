@@ -1,12 +1,13 @@
 // From the calls of a program to its dispatches. Most calls are a shader each; matrix products may be several, with tensors
 // between them that only they know: products of signs by signs go through words of bits (bits.ts), the patches of a
-// convolution of signs straight from its picture, and sums that are too few for a large GPU through partial sums (product.ts,
-// batchnorm.ts).
+// convolution of signs straight from its picture, or from f16 where sums of float32 need them, and sums that are too few for
+// a large GPU through partial sums (product.ts, batchnorm.ts).
 import type { Call, PatchParams } from '../kernels.js';
 import { trackSigns } from '../signs.js';
-import type { ElementType, Tensor } from '../tensor.js';
+import { tensor, type ElementType, type Tensor } from '../tensor.js';
 import { batchNormBackwardInParts, batchNormInParts, rowParts } from './batchnorm.js';
 import { matmulSigns, packPatches, packSigns, tapSums, wordsOf } from './bits.js';
+import { im2colHalf } from './conv.js';
 import { shaderOf } from './index.js';
 import { matmul } from './matmul.js';
 import { partsOf, sumParts } from './product.js';
@@ -27,34 +28,85 @@ type PatchSources = ReadonlyMap<Tensor, { readonly params: PatchParams; readonly
 /** A tensor that lives for one call only: others of as many elements share it. */
 export type Scratch = (label: string, size: number, type?: ElementType) => Tensor;
 
-/** What programs of one device share. */
+/** How a device keeps tensors, for all of its programs. */
+export interface Storage {
+  readonly scratch: Scratch;
+  /**
+   * Patches of signs that a program keeps as f16, by the tensor of u32 that holds two of them in a word, for good: the
+   * tensors themselves have no storage any more.
+   */
+  readonly halves: Map<Tensor, Tensor>;
+  /** Whether a tensor has storage of its own already. */
+  readonly isStored: (t: Tensor) => boolean;
+}
+
+/** What the steps of a program share. */
 interface Shared {
   readonly traits: GpuTraits;
   readonly scratch: Scratch;
+  /** Storage.halves, with those that this program may add. */
+  readonly halves: ReadonlyMap<Tensor, Tensor>;
 }
 
 /** Shorter sums of signs do not pay for packing. */
 const LEAST_PACKED = 64;
 
-export function stepsOf(calls: readonly Call[], traits: GpuTraits, scratch: Scratch): readonly Step[] {
+export function stepsOf(calls: readonly Call[], traits: GpuTraits, storage: Storage): readonly Step[] {
+  const halves = halvesOf(calls, traits, storage);
+  const shared = { traits, scratch: storage.scratch, halves };
   const signs = new Set<Tensor>();
   const sources = new Map<Tensor, { readonly params: PatchParams; readonly picture: Tensor }>();
   const steps = calls.flatMap((call) => {
-    const parts = stepsOfCall(call, signs, sources, { traits, scratch });
+    const parts = stepsOfCall(call, signs, sources, shared);
     trackSigns(call, signs);
     if (call.kernel === 'im2col') sources.set(call.tensors[1], { params: call.params, picture: call.tensors[0] });
     return parts;
   });
   // Patches that every product takes from the picture are mentioned by the step that makes them alone.
-  const uses = (tensors: readonly Tensor[], kernel: string) => (kernel === 'im2col' ? tensors.slice(0, 1) : tensors);
-  const before = new Set(calls.flatMap(({ kernel, tensors }) => uses(tensors, kernel)));
+  const makes = (kernel: string): boolean => kernel === 'im2col' || kernel === 'im2colHalf';
+  const uses = (tensors: readonly Tensor[], kernel: string) => (makes(kernel) ? tensors.slice(0, 1) : tensors);
+  const before = new Set(calls.flatMap(({ kernel, tensors }) => uses(tensors, kernel).map((t) => halves.get(t) ?? t)));
   const after = new Set(steps.flatMap(({ label, tensors }) => uses(tensors, label)));
-  return steps.filter(({ label, tensors: [, to] }) => label !== 'im2col' || after.has(to) || !before.has(to));
+  for (const [patches, words] of halves) if (after.has(words)) storage.halves.set(patches, words);
+  return steps.filter(({ label, tensors: [, to] }) => !makes(label) || after.has(to) || !before.has(to));
+}
+
+/** Storage.halves, and the patches of signs that nothing but products reads in these calls. */
+function halvesOf(
+  calls: readonly Call[],
+  { half }: GpuTraits,
+  { halves, isStored }: Storage,
+): ReadonlyMap<Tensor, Tensor> {
+  const all = new Map(halves);
+  if (!half) return all;
+  const signs = new Set<Tensor>();
+  const patches = new Set<Tensor>();
+  const operands = new Set<Tensor>();
+  const others = new Set<Tensor>();
+  for (const call of calls) {
+    const { kernel, tensors } = call;
+    const ofSigns = kernel === 'im2col' && signs.has(tensors[0]);
+    if (ofSigns) patches.add(tensors[1]);
+    if (kernel === 'matmul') tensors.slice(0, 2).forEach((t) => operands.add(t));
+    const rest = kernel === 'matmul' ? tensors.slice(2) : ofSigns ? tensors.slice(0, 1) : tensors;
+    rest.forEach((t) => others.add(t));
+    trackSigns(call, signs);
+  }
+  for (const t of patches) {
+    if (!operands.has(t) || others.has(t) || isStored(t) || all.has(t)) continue;
+    all.set(t, tensor(`${t.label} as f16`, [Math.ceil(t.size / 2)], 'u32'));
+  }
+  return all;
 }
 
 function stepsOfCall(call: Call, signs: ReadonlySet<Tensor>, sources: PatchSources, shared: Shared): readonly Step[] {
   if (call.kernel === 'matmul') return product(call, signs, sources, shared);
   if (call.kernel === 'batchNorm' || call.kernel === 'batchNormBackward') return normalization(call, shared);
+  if (call.kernel === 'im2col' && signs.has(call.tensors[0])) {
+    const [picture, patches] = call.tensors;
+    const words = shared.halves.get(patches);
+    if (words) return [{ label: 'im2colHalf', shader: im2colHalf(call.params), tensors: [picture, words] }];
+  }
   return [alone(call, shared.traits)];
 }
 
@@ -65,20 +117,21 @@ function alone(call: Call, traits: GpuTraits): Step {
 function product(call: Matmul, signs: ReadonlySet<Tensor>, sources: PatchSources, shared: Shared): readonly Step[] {
   const [a, b] = call.tensors;
   const { m, k, transposeA, transposeB } = call.params;
-  if (transposeB && !transposeA && k >= LEAST_PACKED && signs.has(b)) {
+  const { halves } = shared;
+  // Operands in f16 are not packed.
+  if (transposeB && !transposeA && k >= LEAST_PACKED && signs.has(b) && !halves.has(b)) {
     const source = sources.get(a);
     const left = shared.scratch('packed left', m * wordsOf(k), 'u32');
     if (source && signs.has(source.picture)) {
       const packing = { label: 'packPatches', shader: packPatches(source.params), tensors: [source.picture, left] };
       return [packing, ...counted(call, left, shared, source.params.padding > 0 ? source.params : undefined)];
     }
-    if (signs.has(a)) {
+    if (signs.has(a) && !halves.has(a)) {
       const shader = packSigns({ lines: m, k, transposed: false });
       return [{ label: 'packSigns', shader, tensors: [a, left] }, ...counted(call, left, shared)];
     }
   }
-  const parts = partsOf(call.params, shared.traits);
-  return parts > 1 ? inParts(call, parts, shared) : [alone(call, shared.traits)];
+  return multiplied(call, shared);
 }
 
 /** The product of packed signs `left` and the signs of the call's second operand. */
@@ -97,11 +150,18 @@ function counted({ params, tensors }: Matmul, left: Tensor, shared: Shared, padd
   ];
 }
 
-function inParts({ params, tensors: [a, b, c] }: Matmul, parts: number, { traits, scratch }: Shared): readonly Step[] {
+/** The product in float32, of operands that may be f16 in memory. */
+function multiplied({ params, tensors: [a, b, c] }: Matmul, { traits, scratch, halves }: Shared): readonly Step[] {
   const { m, n, accumulate } = params;
+  const half = { a: halves.has(a), b: halves.has(b) };
+  const operands = [a, b].map((t) => halves.get(t) ?? t);
+  const parts = partsOf(params, traits);
+  const label = half.a || half.b ? 'matmulHalf' : 'matmul';
+  const shader = matmul(params, traits, parts, half);
+  if (parts === 1) return [{ label, shader, tensors: [...operands, c] }];
   const partial = scratch('partial sums', parts * m * n);
   return [
-    { label: 'matmul', shader: matmul(params, traits, parts), tensors: [a, b, partial] },
+    { label, shader, tensors: [...operands, partial] },
     { label: 'sumParts', shader: sumParts(parts, m * n, accumulate), tensors: [partial, c] },
   ];
 }
