@@ -12,6 +12,8 @@ import {
 interface Source {
   /** As Dataset.name, and as model files record it. */
   readonly name: string;
+  /** What a network of it is for, as model files record it. */
+  readonly task: string;
   readonly inputShape: readonly number[];
   readonly load: (folder: string) => Promise<Dataset>;
   readonly loadTest: (folder: string) => Promise<LabelledBytes>;
@@ -20,10 +22,17 @@ interface Source {
 const loadDigits = (folder: string): Promise<LabelledBytes> => loadMnistSplit(folder, 'test');
 
 export const DATASETS = {
-  mnist: { name: 'MNIST', inputShape: [28, 28, 1], load: loadMnist, loadTest: loadDigits },
-  'fashion-mnist': { name: 'Fashion-MNIST', inputShape: [28, 28, 1], load: loadFashionMnist, loadTest: loadDigits },
+  mnist: { name: 'MNIST', task: 'handwritten digits', inputShape: [28, 28, 1], load: loadMnist, loadTest: loadDigits },
+  'fashion-mnist': {
+    name: 'Fashion-MNIST',
+    task: 'pictures of clothes',
+    inputShape: [28, 28, 1],
+    load: loadFashionMnist,
+    loadTest: loadDigits,
+  },
   cifar10: {
     name: 'CIFAR-10',
+    task: 'small photographs',
     inputShape: [32, 32, 3],
     load: loadCifar10,
     loadTest: (folder) => loadCifar10Split(folder, 'test'),

@@ -135,8 +135,9 @@ test('train mnist-cnn writes a convolutional net whose record eval reads the dat
   const evaluated = JSON.parse(bitlane('eval', file, '--data', data, '--json').stdout) as Record<string, unknown>;
   assert.is(evaluated['correct'], result['correct']);
   const { metadata } = JSON.parse(bitlane('inspect', file, '--json').stdout) as {
-    metadata: { labels: string[]; training: Record<string, string> };
+    metadata: { task: string; labels: string[]; training: Record<string, string> };
   };
+  assert.is(metadata.task, 'pictures of clothes');
   assert.is(metadata.training['dataset'], 'Fashion-MNIST');
   assert.is(metadata.labels[9], 'Ankle boot');
 });

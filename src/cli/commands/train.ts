@@ -49,11 +49,11 @@ export interface TrainCommandOptions extends RecipeOptions {
 
 export async function train(recipeName: RecipeName, options: TrainCommandOptions): Promise<void> {
   const { out, seed, limit, float } = options;
-  const recipe = recipeOf(recipeName, options);
+  const dataset = options.dataset ?? RECIPES[recipeName].dataset;
+  const recipe = { ...recipeOf(recipeName, options), task: DATASETS[dataset].task };
   if (float && out !== undefined) {
     throw new UsageError(`option --float expected no --out, got "${out}": a float twin is measured, not written`);
   }
-  const dataset = options.dataset ?? RECIPES[recipeName].dataset;
   const epochs = options.epochs ?? recipe.epochs;
   if (limit !== undefined && limit < recipe.batchSize) {
     throw new UsageError(`option --limit expected at least one batch, ${recipe.batchSize} samples, got ${limit}`);
