@@ -77,6 +77,7 @@ test('products with signs are exact for integers and close for others, whatever 
 test('patches of signs are looked up as well, and what zero padding adds is taken back', async () => {
   const random = new Random(7);
   const one = await CpuBackend.create({ threads: 1, wasm });
+  let keptAsBits = 0;
   for (const [images, height, width, channels, kernel, stride, padding, outputs] of [
     [3, 5, 7, 8, 3, 1, 1, 16],
     [2, 6, 6, 3, 5, 1, 2, 17],
@@ -116,6 +117,10 @@ test('patches of signs are looked up as well, and what zero padding adds is take
       [w, dy].forEach((t, i) => backend.write(t, factors[i]));
       const [bits, numbers] = [tensor('bits', [positions, inputs]), tensor('patches', [positions, inputs])];
       (await backend.compile([...made(bits), ...products(bits, looked)])).run();
+      // Both products look up from 64 positions and 64 inputs on: nothing else reads such patches, and nobody can.
+      const read = await backend.read(bits).catch(() => null);
+      assert.is(read === null, positions >= 64 && inputs >= 64);
+      if (read === null) keptAsBits++;
       // Compiled apart, products do not know what the patches hold, which are numbers for them.
       (await backend.compile(made(numbers))).run();
       (await backend.compile(products(numbers, plain))).run();
@@ -125,6 +130,7 @@ test('patches of signs are looked up as well, and what zero padding adds is take
       }
     }
   }
+  assert.is(keptAsBits, 14);
 });
 
 for (const [transposeA, transposeB] of [
