@@ -37,6 +37,7 @@ interface Entry {
 }
 
 type Three = readonly [number, number, number];
+type Six = readonly [number, number, number, number, number, number];
 
 export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
   'mnist-mlp': {
@@ -57,10 +58,10 @@ export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
     variants: { paper: () => cifar10Convnet(), better: () => cifar10ConvnetBetter() },
   },
   'cifar10-tiny': {
-    recipe: (widths) => cifar10Tiny(widths?.[0]),
+    recipe: (widths) => cifar10Tiny(widths as Six | undefined),
     dataset: 'cifar10',
     variants: {},
-    widths: { of: 'hidden layers', count: 1 },
+    widths: { of: 'convolutions', count: 6 },
   },
   'cifar10-resnet': {
     recipe: () => cifar10Resnet(),

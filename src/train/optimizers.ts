@@ -132,6 +132,14 @@ export function cosineDecay(start: number, end: number, epochs: number): (epoch:
   return (epoch) => end + ((start - end) / 2) * (1 + Math.cos((Math.PI * epoch) / epochs));
 }
 
+/**
+ * `rate`, and over the last `share` of the epochs its product with the square of the share that is left of those. However many
+ * epochs a run has, it begins as a longer one does (warm-up-stable-decay: Hu et al. 2024).
+ */
+export function plateau(rate: number, share: number, epochs: number): (epoch: number) => number {
+  return (epoch) => rate * Math.min(1, (epochs - epoch) / (epochs * share)) ** 2;
+}
+
 /** Rises linearly to `rate` over the first `epochs` epochs, then follows it. */
 export function warmUp(epochs: number, rate: (epoch: number) => number): (epoch: number) => number {
   return (epoch) => rate(epoch) * Math.min(1, (epoch + 1) / (epochs + 1));

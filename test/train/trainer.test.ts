@@ -95,12 +95,14 @@ test('mnistMlp() is 512-512-classes unless told otherwise', () => {
 });
 
 test('cifar10Tiny() and mnistCnn() keep their files small', () => {
-  for (const [recipe, shape, most] of [
-    [cifar10Tiny(), [32, 32, 3], 190_000],
-    [mnistCnn(), [28, 28, 1], 55_000],
+  for (const [recipe, shape, bits, most] of [
+    [cifar10Tiny(), [32, 32, 3], 3, 190_000],
+    [mnistCnn(), [28, 28, 1], 1, 55_000],
   ] as const) {
-    const weights = new Model(shape, recipe.layers(10)).parameters.filter(({ fan }) => fan !== null);
-    const bytes = weights.reduce((sum, { tensor }) => sum + tensor.size / 8, 0);
+    const layers = recipe.layers(10);
+    for (const { weights } of layers) assert.is(weights && 'bits' in weights ? weights.bits : 1, bits);
+    const weights = new Model(shape, layers).parameters.filter(({ fan }) => fan !== null);
+    const bytes = weights.reduce((sum, { tensor }) => sum + (tensor.size * bits) / 8, 0);
     assert.ok(bytes <= most, `${recipe.name}: ${bytes} bytes`);
   }
 });
