@@ -133,10 +133,10 @@ export function cosineDecay(start: number, end: number, epochs: number): (epoch:
 }
 
 /**
- * `rate`, and over the last `share` of the epochs its product with the square of the share that is left of those. However many
- * epochs a run has, it begins as a longer one does (warm-up-stable-decay: Hu et al. 2024).
+ * `rate`, and over the last `share`, in (0, 1], of the epochs its product with the square of what is left of that share. However
+ * many epochs a run has, it begins as a longer one does (warm-up-stable-decay, here without the warm-up: Hu et al. 2024).
  */
-export function plateau(rate: number, share: number, epochs: number): (epoch: number) => number {
+export function stableDecay(rate: number, share: number, epochs: number): (epoch: number) => number {
   return (epoch) => rate * Math.min(1, (epochs - epoch) / (epochs * share)) ** 2;
 }
 

@@ -2,7 +2,7 @@
 // activations of DoReFa-Net (Zhou et al. 2016); 32 million multiply-adds a sample, which a processor trains. The loss is the
 // softmax's cross-entropy, pictures are shifted and mirrored (He et al. 2015). Most channels are where the picture is small:
 // the first convolution is the only one on all of its pixels.
-import { plateau } from '../optimizers.js';
+import { stableDecay } from '../optimizers.js';
 import { lowBits, withPrecision } from '../spec.js';
 import type { Recipe } from '../trainer.js';
 
@@ -27,7 +27,7 @@ export function cifar10Tiny(channels: Six = [32, 64, 64, 128, 128, 128]): Recipe
     batchSize: 100,
     epochs: 60,
     validationSamples: 5000,
-    learningRate: (epochs) => plateau(1e-3, 1 / 3, epochs),
+    learningRate: (epochs) => stableDecay(1e-3, 1 / 3, epochs),
     loss: 'crossEntropy',
     stepScale: 'glorot',
     init: 'uniform',
