@@ -6,7 +6,7 @@ import { hash32, Random } from '../numerics/random.js';
 import { openBackend, type DeviceChoice } from './backend.js';
 import type { FinishedRun } from './checkpoint.js';
 import type { Augmentation } from './data/augment.js';
-import { slice, words, type Dataset, type LabelledBytes } from './data/dataset.js';
+import { slice, type Dataset, type LabelledBytes } from './data/dataset.js';
 import { Evaluator, type TestAnswers } from './evaluator.js';
 import type { Backend, Call } from './kernels.js';
 import { gatherBytes, weightedSum } from './layers.js';
@@ -48,8 +48,8 @@ export interface Recipe {
   readonly stepScale: 'glorot' | 'shift' | 'none';
   readonly init: WeightInit;
   /**
-   * Batches of training samples, as they are, by which running statistics are taken anew before the test set is answered:
-   * while weights move they lag behind, by so much in some epochs that accuracy falls by several percent. Default 0.
+   * Batches of training samples, augmented as in training, by which running statistics are taken anew before the test set is
+   * answered: while weights move they lag behind, by so much in some epochs that accuracy falls by several percent. Default 0.
    */
   readonly settleBatches?: number;
   /** Training pictures are shifted and mirrored anew each time they are seen. Default: as they are. */
@@ -236,7 +236,7 @@ async function learn(
       ...loopOptions,
       ...(onProgress && { onProgress: (progress) => onProgress(classified(progress)) }),
     });
-    await settle(backend, model, pass, settings);
+    await settle(backend, model, pass, settings, options.signal);
     return validationAccuracies;
   } finally {
     await batches.close();
@@ -292,10 +292,8 @@ function classified({ validation, ...rest }: LoopProgress): TrainProgress {
 
 /** The model's forward pass of a step, from the gathered samples on: what settling statistics runs too. */
 interface Pass {
-  readonly inputs: Tensor;
   /** Of its noise. */
   readonly key: Tensor;
-  /** The first one fills `inputs`. */
   readonly calls: readonly Call[];
 }
 
@@ -313,7 +311,7 @@ async function classification(
   const tape = new Tape();
   const inputs = gatherBytes(tape, batches.samples, batches.indices, product(model.inputShape));
   const passed = model.trainingPass(tape, inputs, key);
-  const pass = { inputs, key, calls: tape.forward() };
+  const pass = { key, calls: tape.forward() };
   const optimizer = (recipe.optimizer ?? adam)();
   const parameters = model.parameters.map(({ tensor, fan, clip }) => {
     return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip } };
@@ -357,6 +355,8 @@ async function classification(
 
 /** By how much running statistics move in a batch that settles them: an average over about a hundred. */
 const SETTLE_MOMENTUM = 0.01;
+/** Settling can be stopped after so many; the run's last checkpoint is that of its last step. */
+const BATCHES_PER_STOP = 10;
 
 /**
  * Moves running statistics to what the finished weights make of the training samples, in the order of the last epoch, with
@@ -365,37 +365,26 @@ const SETTLE_MOMENTUM = 0.01;
 async function settle(
   backend: Backend,
   model: Model,
-  { inputs, key, calls }: Pass,
-  { recipe: { batchSize, settleBatches = 0 }, training, order, seed }: Run,
+  { key, calls }: Pass,
+  { recipe: { batchSize, settleBatches = 0 }, training, batches, seed }: Run,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   if (settleBatches === 0) return;
-  const features = product(model.inputShape);
-  const bytes = new Uint8Array(batchSize * features);
-  const samples = tensor('settling samples', [Math.ceil(bytes.length / 4)], 'u32');
-  const indices = tensor('settling indices', [batchSize], 'u32');
-  const gather: Call = {
-    kernel: 'gatherBytes',
-    params: { rows: batchSize, features },
-    tensors: [samples, indices, inputs],
-  };
   const slowly = (call: Call): Call => {
     if (call.kernel === 'batchNorm') return { ...call, params: { ...call.params, momentum: SETTLE_MOMENTUM } };
     if (call.kernel === 'shiftNorm') return { ...call, params: { ...call.params, momentum: SETTLE_MOMENTUM } };
     return call;
   };
-  const program = await backend.compile([gather, ...model.withAlpha(calls.slice(1), 1).map(slowly)]);
-  backend.write(
-    indices,
-    Uint32Array.from({ length: batchSize }, (_, i) => i),
-  );
-  const batches = Math.floor(training.count / batchSize);
+  const program = await backend.compile(model.withAlpha(calls, 1).map(slowly));
+  const steps = Math.floor(training.count / batchSize);
   for (let i = 0; i < settleBatches; i++) {
-    for (let j = 0; j < batchSize; j++) {
-      const from = order[(i % batches) * batchSize + j] * features;
-      bytes.set(training.samples.subarray(from, from + features), j * features);
+    if (i % BATCHES_PER_STOP === 0) {
+      // Waits for the batches so far, and lets a signal come in.
+      await backend.read(key);
+      stopIfAborted(signal);
     }
     backend.write(key, Uint32Array.of(hash32(seed) ^ i));
-    backend.write(samples, words(bytes));
+    await batches.write((i % steps) + 1);
     program.run();
   }
 }
