@@ -54,8 +54,8 @@ const TRAIN_HELP = `${DATA_HELP}
 
 Training runs on the processor, or on WebGPU where a GPU is found: in Node, install the package "webgpu" beside bitlane.
 The file is written when the exported network has answered every test sample as the trainer did; Ctrl-C before that
-leaves nothing behind. With --run, a checkpoint is kept every 30 seconds and at Ctrl-C, and --resume continues to the
-same bytes. --float trains the same layers without quantizers, for comparison.
+leaves nothing behind. With --run, a checkpoint is kept every 30 seconds, less often where it is large, and at Ctrl-C;
+--resume continues to the same bytes. --float trains the same layers without quantizers, for comparison.
 
 Language recipes (ptb-lstm, ptb-char-rnn) report perplexity per word, or bits per character, on every test token.
 

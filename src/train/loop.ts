@@ -75,15 +75,20 @@ export interface LoopOptions {
   readonly onProgress?: (progress: LoopProgress) => void;
   /** Continues a run: same recipe, data, seed and epochs; on the same device it ends bit for bit as if never stopped. */
   readonly resume?: Checkpoint;
-  /** Takes a checkpoint every `checkpointSeconds`, at the end, and when `signal` stops training. */
+  /**
+   * Takes a checkpoint every `checkpointSeconds`, at the end, and when `signal` stops training; less often if it is slow, so
+   * that training keeps at least 49 of 50 parts of the time.
+   */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
-  /** Default 30. */
+  /** Default 30; 0 for one at every report. */
   readonly checkpointSeconds?: number;
 }
 
 /** Steps between two reads of loss and accuracy: each read waits for the device. */
 const STEPS_PER_REPORT = 10;
 const CHECKPOINT_SECONDS = 30;
+/** Time from one checkpoint to the next, in the time that one takes. */
+const CHECKPOINT_SPACING = 50;
 
 /**
  * Compiles the step that lowers `loss`: forward pass, backward pass, the optimizer on every parameter, and at last `after`:
@@ -132,14 +137,17 @@ export async function runEpochs(backend: Backend, task: TrainTask, options: Loop
   }
   let program = await task.program(epoch);
   const started = performance.now();
-  let lastCheckpoint = started;
+  const pause = options.checkpointSeconds ?? CHECKPOINT_SECONDS;
+  let nextCheckpoint = started + 1000 * pause;
   const checkpoint = async (): Promise<void> => {
     if (!options.onCheckpoint) return;
+    const start = performance.now();
     const tensors: Record<string, Float32Array> = {};
     for (const t of state) tensors[t.label] = await backend.read(t);
     const place = { epoch, step, random: random.state(), validations: [...validations] };
     await options.onCheckpoint({ run: task.identity, ...place, order: order.slice(), tensors });
-    lastCheckpoint = performance.now();
+    const end = performance.now();
+    nextCheckpoint = pause === 0 ? end : end + Math.max(1000 * pause, CHECKPOINT_SPACING * (end - start));
   };
 
   const firstStep = (epoch - 1) * steps + step;
@@ -183,8 +191,7 @@ export async function runEpochs(backend: Backend, task: TrainTask, options: Loop
       learningRate,
       samplesPerSecond: ((count - firstStep) * samplesPerStep * 1000) / (performance.now() - started),
     });
-    const due = performance.now() - lastCheckpoint >= 1000 * (options.checkpointSeconds ?? CHECKPOINT_SECONDS);
-    if (due || (epoch === epochs && step === steps)) await checkpoint();
+    if (performance.now() >= nextCheckpoint || (epoch === epochs && step === steps)) await checkpoint();
   }
   return validations;
 }

@@ -169,6 +169,21 @@ test('statistics settle on pictures that are augmented as in training', async ()
   assert.ok(plain < 0.01 && shifted > 0.1, `${plain} and ${shifted}`);
 });
 
+test('checkpoints that take long are taken less often', async () => {
+  const device = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
+  const [started, slow] = [performance.now(), 40];
+  let taken = 0;
+  const onCheckpoint = async (): Promise<void> => {
+    taken++;
+    await new Promise((resolve) => setTimeout(resolve, slow));
+  };
+  await train(mnistMlp([8]), DATA, { device, epochs: 100, onCheckpoint, checkpointSeconds: 1e-3 });
+  device.dispose();
+  // The first, the last, and those that are 50 times as far apart as they take.
+  const most = 2 + (performance.now() - started) / (50 * (slow - 1));
+  assert.ok(taken >= 2 && taken <= most, `${taken} of at most ${most}`);
+});
+
 test('settling statistics can be stopped', async () => {
   const inner = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
   const stop = new AbortController();
