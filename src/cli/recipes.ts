@@ -30,14 +30,17 @@ interface Entry {
   readonly recipe: Maker;
   readonly dataset: DatasetName;
   readonly variants: Partial<Record<Variant, Maker>>;
-  /** The layers whose widths can be asked for, and how many those are if not any number. Left out: none can. */
-  readonly widths?: { readonly of: string; readonly count?: number };
+  /** The layers whose widths can be asked for, and how many those are if not any number. */
+  readonly widths: { readonly of: string; readonly count?: number };
   /** Its activations are signs, whatever the weights are. */
   readonly signs?: true;
 }
 
-type Three = readonly [number, number, number];
-type Six = readonly [number, number, number, number, number, number];
+/** A maker of a fixed number of widths: `count` below sees to it that they are so many. */
+const fixed =
+  <Widths>(maker: (widths?: Widths) => Recipe): Maker =>
+  (widths) =>
+    maker(widths as Widths | undefined);
 
 export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
   'mnist-mlp': {
@@ -47,26 +50,28 @@ export const RECIPES: Readonly<Record<RecipeName, Entry>> = {
     widths: { of: 'hidden layers' },
   },
   'mnist-cnn': {
-    recipe: (widths) => mnistCnn(widths as Three | undefined),
+    recipe: fixed(mnistCnn),
     dataset: 'mnist',
-    variants: { better: (widths) => mnistCnnBetter(widths as Three | undefined) },
+    variants: { better: fixed(mnistCnnBetter) },
     widths: { of: 'convolutions', count: 3 },
   },
   'cifar10-convnet': {
-    recipe: () => cifar10Convnet(),
+    recipe: fixed(cifar10Convnet),
     dataset: 'cifar10',
-    variants: { paper: () => cifar10Convnet(), better: () => cifar10ConvnetBetter() },
+    variants: { paper: fixed(cifar10Convnet), better: fixed(cifar10ConvnetBetter) },
+    widths: { of: 'convolutions and hidden layers', count: 8 },
   },
   'cifar10-tiny': {
-    recipe: (widths) => cifar10Tiny(widths as Six | undefined),
+    recipe: fixed(cifar10Tiny),
     dataset: 'cifar10',
     variants: {},
     widths: { of: 'convolutions', count: 6 },
   },
   'cifar10-resnet': {
-    recipe: () => cifar10Resnet(),
+    recipe: fixed(cifar10Resnet),
     dataset: 'cifar10',
-    variants: { paper: () => cifar10Resnet(), better: () => cifar10ResnetBetter() },
+    variants: { paper: fixed(cifar10Resnet), better: fixed(cifar10ResnetBetter) },
+    widths: { of: 'stages', count: 3 },
     signs: true,
   },
 };
@@ -128,10 +133,9 @@ const MOST_WIDTH = 65536;
 function widthsOf(name: RecipeName, text: string | undefined): readonly number[] | undefined {
   if (text === undefined) return undefined;
   const { widths: known } = RECIPES[name];
-  if (!known) throw new UsageError(`option --widths of ${name} expected to be left out, got ${text}`);
   const widths = text.split(',').map((width) => (/^[1-9]\d{0,5}$/.test(width) ? Number(width) : NaN));
   if (!widths.every((width) => width <= MOST_WIDTH) || (known.count ?? widths.length) !== widths.length) {
-    const what = `${known.count ?? 'the'} ${known.count === 1 ? 'width' : 'widths'} of 1 to ${MOST_WIDTH}`;
+    const what = `${known.count ?? 'the'} widths of 1 to ${MOST_WIDTH}`;
     throw new UsageError(`option --widths of ${name} expected ${what}, for its ${known.of}, got ${text}`);
   }
   return widths;

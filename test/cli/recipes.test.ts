@@ -58,13 +58,17 @@ test('cifar10-tiny begins alike however long it runs, and ends slowly', () => {
   }
 });
 
-test('cifar10-tiny takes the widths of its six convolutions', () => {
-  const widths = recipeOf('cifar10-tiny', { widths: '8,16,24,32,40,48' });
-  assert.equal(
-    widths.layers(10).map(({ outputs }) => outputs),
-    [8, 16, 24, 32, 40, 48, 10],
-  );
-  assert.throws(() => recipeOf('cifar10-tiny', { widths: '8' }), /expected 6 widths .* for its convolutions/);
+test('recipes for CIFAR-10 take as many widths as they have', () => {
+  const outputs = (name: RecipeName, widths: string): number[] =>
+    recipeOf(name, { widths })
+      .layers(10)
+      .map((layer) => layer.outputs);
+  assert.equal(outputs('cifar10-tiny', '8,16,24,32,40,48'), [8, 16, 24, 32, 40, 48, 10]);
+  assert.equal(outputs('cifar10-convnet', '1,2,3,4,5,6,7,8'), [1, 2, 3, 4, 5, 6, 7, 8, 10]);
+  assert.equal(outputs('cifar10-resnet', '8,16,24'), [8, 8, 8, 8, 8, 16, 16, 16, 16, 24, 24, 24, 24, 10]);
+  assert.throws(() => outputs('cifar10-tiny', '8'), /expected 6 widths .* for its convolutions/);
+  assert.throws(() => outputs('cifar10-convnet', '8'), /expected 8 widths .* for its convolutions and hidden layers/);
+  assert.throws(() => outputs('cifar10-resnet', '8'), /expected 3 widths .* for its stages/);
 });
 
 test.run();

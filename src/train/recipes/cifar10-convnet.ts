@@ -4,20 +4,26 @@ import { cosineDecay } from '../optimizers.js';
 import { withPrecision } from '../spec.js';
 import type { Recipe } from '../trainer.js';
 
-/** `width` multiplies all widths: 1 is the paper's net, 1/4 trains on a processor within hours. */
-export function cifar10Convnet(width = 1): Recipe {
-  const conv = (i: number, outputs: number) => {
-    const pool = i % 2 === 0 ? 2 : 1;
-    const shape = { kernel: 3, padding: 1, pool } as const;
-    return { kind: 'conv2d', name: `conv${i}`, outputs: outputs * width, ...shape, activation: 'sign' } as const;
+/** Outputs of the six convolutions and of the two hidden dense layers. */
+type Widths = readonly [number, number, number, number, number, number, number, number];
+
+const PAPER: Widths = [128, 128, 256, 256, 512, 512, 1024, 1024];
+
+/** The paper's net, or one of other widths: a quarter of them trains on a processor within hours. */
+export function cifar10Convnet(widths: Widths = PAPER): Recipe {
+  const conv = (outputs: number, i: number) => {
+    const shape = { kernel: 3, padding: 1, pool: i % 2 === 0 ? 1 : 2 } as const;
+    return { kind: 'conv2d', name: `conv${i + 1}`, outputs, ...shape, activation: 'sign' } as const;
+  };
+  const dense = (outputs: number, i: number) => {
+    return { kind: 'dense', name: `hidden${i + 1}`, outputs, activation: 'sign' } as const;
   };
   return {
     name: 'cifar10-convnet',
     task: 'small photographs',
     layers: (classes) => [
-      ...[128, 128, 256, 256, 512, 512].map((outputs, i) => conv(i + 1, outputs)),
-      { kind: 'dense', name: 'hidden1', outputs: 1024 * width, activation: 'sign' },
-      { kind: 'dense', name: 'hidden2', outputs: 1024 * width, activation: 'sign' },
+      ...widths.slice(0, 6).map(conv),
+      ...widths.slice(6).map(dense),
       { kind: 'dense', name: 'scores', outputs: classes, activation: 'none' },
     ],
     batchSize: 50,
@@ -33,8 +39,8 @@ export function cifar10Convnet(width = 1): Recipe {
  * The same net with what has come since: pictures shifted by up to four pixels and mirrored (He et al. 2015), Bi-Real's slope of
  * the sign (Liu et al. 2018), and a cosine. Not measured yet.
  */
-export function cifar10ConvnetBetter(width = 1): Recipe {
-  const recipe = cifar10Convnet(width);
+export function cifar10ConvnetBetter(widths: Widths = PAPER): Recipe {
+  const recipe = cifar10Convnet(widths);
   return {
     ...recipe,
     layers: (classes) => withPrecision(recipe.layers(classes), { activation: { kind: 'approximateSign' } }),
