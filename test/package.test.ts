@@ -41,13 +41,18 @@ test('the kernels import nothing but a memory', () => {
   }
 });
 
-test('the package has every file that its exports name, and nothing of tests or tools', () => {
+/** What npm would pack. */
+function packedFiles(): readonly string[] {
   const npm = process.env['npm_execpath'];
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
   const [command, rest] = npm === undefined ? ['npm', args] : [process.execPath, [npm, ...args]];
   const output = execFileSync(command, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   const parsed = JSON.parse(output) as { files: { path: string }[] }[] | Record<string, { files: { path: string }[] }>;
-  const files = Object.values(parsed)[0].files.map((file) => file.path);
+  return Object.values(parsed)[0].files.map((file) => file.path);
+}
+
+test('the package has every file that its exports name, and nothing of tests or tools', () => {
+  const files = packedFiles();
   const named = [...Object.values(manifest.exports), ...Object.values(manifest.bin)]
     .flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)))
     .map((path) => path.replace(/^\.\//, ''));
@@ -60,6 +65,12 @@ test('the package has every file that its exports name, and nothing of tests or 
     assert.match(path, /^(dist|models|schema)\/|^(README|CHANGELOG|LICENSE|package)/, path);
     assert.not.match(path, /\.tsbuildinfo$|\.map$|^dist\/reference/, path);
   }
+});
+
+test('models/index.json tells which models the package has', () => {
+  const entries = JSON.parse(readFileSync('models/index.json', 'utf8')) as { file: string; packaged: boolean }[];
+  const files = packedFiles();
+  for (const { file, packaged } of entries) assert.is(files.includes(`models/${file}`), packaged, file);
 });
 
 test('dependencies have exact versions', () => {
