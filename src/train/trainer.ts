@@ -120,7 +120,7 @@ export interface FloatResult extends Measured {
  * @throws RangeError if an option or the data set is out of range
  * @throws TrainError if there is no device, training was stopped, the loss stopped being finite, or the device failed
  * @example
- * const { network, test } = await train(mnistMlp(), await loadMnist('mnist'), { epochs: 10, onProgress: console.log });
+ * const { network, test } = await train(mnistMlp(), await loadMnist('mnist'), { epochs: 20, onProgress: console.log });
  */
 export async function train(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<TrainResult> {
   return run(recipe, data, options, handOver(recipe, data));
@@ -152,7 +152,7 @@ export function floatTwin(recipe: Recipe): Recipe {
  * difference to train(). Batch normalization, loss, optimizer and schedule are the recipe's; latent weights are not clipped.
  * @throws RangeError and TrainError as train() does
  * @example
- * const { test } = await trainFloat(floatTwin(mnistMlp()), await loadMnist('mnist'), { epochs: 10 });
+ * const { test } = await trainFloat(floatTwin(mnistMlp()), await loadMnist('mnist'), { epochs: 20 });
  */
 export async function trainFloat(recipe: Recipe, data: Dataset, options: TrainOptions = {}): Promise<FloatResult> {
   return run(recipe, data, options, (_, __, result) => Promise.resolve(result), { isFloat: true });
