@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateSync, gzipSync } from 'node:zlib';
+import { load } from '../../dist/index.node.js';
 import { withBrowser } from './browsers.mjs';
 import { bundleFor } from './bundle.mjs';
 import { PATHS, workerConfig } from './engines.mjs';
@@ -12,8 +13,13 @@ import { MODULES, ROOT } from './project.mjs';
 
 const digits = readFileSync(join(ROOT, 'models/digits/mnist-test-10.idx3-ubyte')).subarray(16);
 const digit = (i) => digits.subarray(784 * i, 784 * (i + 1));
-/** What the model answers for each, by the reference: it takes this 5 for an 8. */
-const CLASSES = [0, 1, 2, 3, 4, 8, 6, 7, 8, 9];
+const model = await load(join(ROOT, 'models/mnist-mlp.qnn'));
+/** What the model answers for each in Node: tests hold that against the reference, and not every answer is right. */
+const CLASSES = Array.from({ length: 10 }, (_, i) => {
+  const { scores } = model.run(digit(i));
+  return scores.indexOf(Math.max(...scores));
+});
+model.dispose();
 const seven = readFileSync(join(ROOT, 'models/digits/digit-7.png'));
 
 /** A PNG chunk; the servers leave its checksum to the pixels' own. */
@@ -80,7 +86,7 @@ async function checkServer(url, check) {
       Array.from({ length: 28 }, (_, y) => Buffer.concat([Buffer.alloc(1), digit(3).subarray(28 * y, 28 * (y + 1))])),
     ),
   );
-  check((await ask(grey)).answer.digit === 3, 'a PNG without filters expected 3');
+  check((await ask(grey)).answer.digit === CLASSES[3], `a PNG without filters expected ${CLASSES[3]}`);
   for (const [name, expected, body] of REQUESTS) {
     const { status, answer } = await ask(body).catch((error) => ({ status: error.cause, answer: {} }));
     check(status === expected && typeof answer.error === 'string', `${name} expected ${expected}, got ${status}`);
