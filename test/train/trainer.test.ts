@@ -71,7 +71,11 @@ test('settleBatches takes running statistics anew from the finished weights', as
   const labels = random400.samples.filter((_, i) => i % 4 === 0).map((byte) => byte >> 7);
   const data = { ...DATA, train: { ...random400, labels } };
   const still = { start: 1e-12, end: 1e-12 };
-  const recipe: Recipe = { ...mnistMlp([8]), batchSize: 20, validationSamples: 0, learningRate: still };
+  const unmoved = { padding: 0, flip: false };
+  const recipe: Recipe = {
+    ...mnistMlp([8]),
+    ...{ batchSize: 20, validationSamples: 0, learningRate: still, augmentation: unmoved },
+  };
   const backend = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
   /** How far the means of the first layer's sums are from those of all samples, as a root of mean squares. */
   const error = async (settleBatches: number): Promise<number> => {
