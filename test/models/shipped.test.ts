@@ -46,7 +46,7 @@ for (const entry of entries) {
   test(`${entry.file} gives equal scores on every build and in the reference`, async () => {
     const graph = readModel(file);
     // The reference takes seconds for each sample of a large one.
-    const count = entry.bytes > 1e6 ? 2 : 10;
+    const count = entry.bytes > 2e6 ? 2 : 10;
     const samples = someSamples(entry, count * bytes);
     const expected = Array.from({ length: count }, (_, i) => [
       ...evaluate(graph, [samples.subarray(bytes * i, bytes * (i + 1))])[0],

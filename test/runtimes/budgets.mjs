@@ -5,8 +5,7 @@ import { existsSync } from 'node:fs';
 
 /** Bytes of linear memory behind the file itself: activations, scratch, tables, and whole pages. */
 const MEMORY_BESIDE_FILE = 8 * 1024 * 1024;
-/** From `load` to the first answer; 10 to 15 ms where nothing else runs. */
-const COLD_START_MS = 100;
+const COLD_START_MS = 25;
 /** What a collector leaves behind, in bytes: compiled code and the like, and no trace of a million runs. */
 const GROWTH = 1024 * 1024;
 

@@ -4,7 +4,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { load } from '../../dist/index.node.js';
 import { withBrowser } from './browsers.mjs';
 import { bundleFor } from './bundle.mjs';
 import { PATHS, workerConfig } from './engines.mjs';
@@ -13,13 +12,8 @@ import { MODULES, ROOT } from './project.mjs';
 
 const digits = readFileSync(join(ROOT, 'models/digits/mnist-test-10.idx3-ubyte')).subarray(16);
 const digit = (i) => digits.subarray(784 * i, 784 * (i + 1));
-const model = await load(join(ROOT, 'models/mnist-mlp.qnn'));
-/** What the model answers for each in Node: tests hold that against the reference, and not every answer is right. */
-const CLASSES = Array.from({ length: 10 }, (_, i) => {
-  const { scores } = model.run(digit(i));
-  return scores.indexOf(Math.max(...scores));
-});
-model.dispose();
+/** What the model answers for each, by the reference: it takes this 3 for an 8. */
+const CLASSES = [0, 1, 2, 8, 4, 5, 6, 7, 8, 9];
 const seven = readFileSync(join(ROOT, 'models/digits/digit-7.png'));
 
 /** A PNG chunk; the servers leave its checksum to the pixels' own. */

@@ -46,6 +46,18 @@ function watched(backend: Backend, onCompile: (calls: readonly Call[]) => void):
   };
 }
 
+/** The first layer's running means of sums and its rows of weights, by output, after a run. */
+async function firstLayer(recipe: Recipe, data: Dataset, device: Backend, epochs: number) {
+  const { network } = await train(recipe, data, { device, epochs });
+  const [first] = network.layers;
+  if (first.kind !== 'dense') throw new Error(`internal: ${first.kind}`);
+  const { outputs, weights, affine } = first;
+  const inputs = weights.values.length / outputs;
+  return Array.from({ length: outputs }, (_, n) => {
+    return { mean: -affine.shift[n] / affine.scale[n], row: weights.values.subarray(inputs * n, inputs * (n + 1)) };
+  });
+}
+
 const settles = (call: Call): boolean => call.kernel === 'batchNorm' && call.params.momentum === 0.01;
 
 test('train() refuses options and data out of range', async () => {
@@ -79,17 +91,13 @@ test('settleBatches takes running statistics anew from the finished weights', as
   const backend = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
   /** How far the means of the first layer's sums are from those of all samples, as a root of mean squares. */
   const error = async (settleBatches: number): Promise<number> => {
-    const { network } = await train({ ...recipe, settleBatches }, data, { device: backend, epochs: 3 });
-    const [first] = network.layers;
-    if (first.kind !== 'dense') throw new Error(`internal: ${first.kind}`);
-    const { outputs, weights, affine } = first;
+    const layer = await firstLayer({ ...recipe, settleBatches }, data, backend, 3);
     let squares = 0;
-    for (let n = 0; n < outputs; n++) {
-      const row = weights.values.subarray(4 * n, 4 * n + 4);
+    for (const { mean, row } of layer) {
       const total = random400.samples.reduce((sum, byte, i) => sum + (2 * byte - 255) * row[i % 4], 0);
-      squares += (-affine.shift[n] / affine.scale[n] - total / 400) ** 2;
+      squares += (mean - total / 400) ** 2;
     }
-    return Math.sqrt(squares / outputs);
+    return Math.sqrt(squares / layer.length);
   };
   const [left, settled, again] = [await error(0), await error(400), await error(400)];
   backend.dispose();
@@ -157,16 +165,13 @@ test('statistics settle on pictures that are augmented as in training', async ()
   const backend = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
   /** The mean over outputs of how far the first layer's mean sums are from those of white pictures, as a part of these. */
   const distance = async (augmentation: Augmentation): Promise<number> => {
-    const { network } = await train({ ...recipe, augmentation }, data, { device: backend, epochs: 1 });
-    const [first] = network.layers;
-    if (first.kind !== 'dense') throw new Error(`internal: ${first.kind}`);
-    const { outputs, weights, affine } = first;
+    const layer = await firstLayer({ ...recipe, augmentation }, data, backend, 1);
     let sum = 0;
-    for (let n = 0; n < outputs; n++) {
-      const unshifted = 255 * weights.values.subarray(16 * n, 16 * n + 16).reduce((total, w) => total + w, 0);
-      sum += Math.abs(-affine.shift[n] / affine.scale[n] - unshifted) / (16 * 255);
+    for (const { mean, row } of layer) {
+      const unshifted = 255 * row.reduce((total, w) => total + w, 0);
+      sum += Math.abs(mean - unshifted) / (16 * 255);
     }
-    return sum / outputs;
+    return sum / layer.length;
   };
   const [plain, shifted] = [await distance({ padding: 0, flip: false }), await distance({ padding: 2, flip: false })];
   backend.dispose();
