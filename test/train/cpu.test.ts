@@ -161,6 +161,60 @@ for (const [transposeA, transposeB] of [
   });
 }
 
+test('every sum of a product runs along k in order, whatever its tiles, panels, tasks and threads', async () => {
+  const one = await CpuBackend.create({ threads: 1, wasm });
+  for (const [m, n, k] of [
+    [1, 1, 1],
+    [4, 8, 512],
+    [3, 7, 513],
+    [5, 9, 511],
+    // Panels of the first matrix, as the second is larger.
+    [13, 70, 1027],
+    [20, 129, 40],
+    // Tasks of several tiles, and several tasks side by side.
+    [67, 307, 601],
+    [307, 67, 601],
+    [150, 600, 129],
+    // A second matrix so large that it is read in strides rather than copied.
+    [6, 1499, 1501],
+  ] as const) {
+    const random = new Random(m + n + k);
+    const [left, right, before] = [m * k, k * n, m * n].map((size) =>
+      Float32Array.from({ length: size }, () => random.uniform(-1, 1)),
+    );
+    const orders = [
+      [false, false],
+      [false, true],
+      [true, false],
+      [true, true],
+    ];
+    for (const [transposeA, transposeB] of orders) {
+      const sums = new Float32Array(m * n);
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          for (let l = 0; l < k; l++) {
+            const product = left[transposeA ? l * m + i : i * k + l] * right[transposeB ? j * k + l : l * n + j];
+            sum = Math.fround(sum + Math.fround(product));
+          }
+          sums[i * n + j] = sum;
+        }
+      }
+      for (const accumulate of [false, true]) {
+        const expected = accumulate ? sums.map((sum, i) => before[i] + sum) : sums;
+        for (const backend of [one, two]) {
+          const [a, b, c] = [tensor('a', [m, k]), tensor('b', [k, n]), tensor('c', [m, n])];
+          [left, right, before].forEach((values, i) => backend.write([a, b, c][i], values));
+          const params = { m, n, k, transposeA, transposeB, accumulate };
+          (await backend.compile([{ kernel: 'matmul', params, tensors: [a, b, c] }])).run();
+          assert.equal(await backend.read(c), expected, `${JSON.stringify(params)}: ${backend.description}`);
+        }
+      }
+    }
+  }
+  one.dispose();
+});
+
 test('batches that a thread prepares ahead change neither results nor checkpoints, and the thread ends with the run', async () => {
   const recipe: Recipe = { ...CONV_RECIPE, epochs: 3, augmentation: { padding: 1, flip: true } };
   // A device that says that it leaves the host free.

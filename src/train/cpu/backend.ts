@@ -30,8 +30,8 @@ const MOST_PAGES = 65536;
 const ALIGNMENT = 64;
 const CONTROL_BYTES = 64;
 const MOST_THREADS = 16;
-/** Scratch memory of a thread: the tables and sums of a product with signs, or 4 rows of up to 65,536 values. */
-const SCRATCH_BYTES = 1 << 20;
+/** Scratch memory of a thread: the tables and sums of a product with signs, or 4 rows of up to 65,536 values and their sums. */
+const SCRATCH_BYTES = (1 << 20) + 4096;
 
 export class CpuBackend implements Backend {
   readonly description: string;

@@ -110,6 +110,15 @@ const CHUNK = 8192;
 const NORM_COLUMNS = 16;
 const MATMUL_ROWS = 4;
 const MATMUL_COLUMNS = 8;
+/** Bytes of a tile's sums; of a task's tiles, which stay in L2; of panels that stay there and are read for every tile. */
+const MATMUL_SUMS = 128;
+const MATMUL_TILES = 1 << 17;
+const MATMUL_PANELS = 1 << 18;
+/** Bytes from which a matrix that is stored along n is better read in strides once more than written as panels. */
+const MATMUL_STRIDED = 1 << 23;
+/** Tasks to share out evenly, and columns of one at least. */
+const MATMUL_TASKS = 32;
+const MATMUL_LEAST_COLUMNS = 128;
 /** k of a slice that stays in the caches, and the longest whose rows fit a thread's scratch memory. */
 const MATMUL_DEPTH = 2048;
 const MATMUL_MOST_DEPTH = 65_536;
@@ -346,23 +355,51 @@ function matmul(
   { address, workspace }: EncodeContext,
 ): CpuRecord[] {
   const [a, b, c] = tensors.map(address) as [number, number, number];
-  const panels = Math.ceil(n / MATMUL_COLUMNS);
+  // Rows of the product, along tiles, and columns, along panels. `alongK`: neighbours along k lie side by side.
+  const first = { from: a, size: m, alongK: !transposeA };
+  const second = { from: b, size: n, alongK: transposeB };
+  const turned = n > m && k > m && (transposeB || n * k * 4 > MATMUL_STRIDED);
+  const [left, right] = turned ? [second, first] : [first, second];
+  const stride = ({ size, alongK }: typeof left): number => (alongK ? k : size);
+  const start = ({ from, size, alongK }: typeof left, place: number): number => from + place * (alongK ? 1 : size) * 4;
+  const panels = Math.ceil(right.size / MATMUL_COLUMNS);
   // Weight gradients of convolutions have a k of all pixels of a batch, by which both operands are stored: short slices of
   // it, one added to the other, stay in the caches.
   const depth = Math.min(k, transposeA && !transposeB ? MATMUL_DEPTH : MATMUL_MOST_DEPTH);
-  const [strideA, strideB] = [transposeA ? m : k, transposeB ? k : n];
   const packed = workspace(panels * MATMUL_COLUMNS * depth * 4);
   return Array.from({ length: Math.ceil(k / depth) }, (_, slice): CpuRecord[] => {
-    const first = slice * depth;
-    const part = Math.min(depth, k - first);
-    const left = a + first * (transposeA ? strideA : 1) * 4;
-    const right = b + first * (transposeB ? 1 : strideB) * 4;
-    const ints = [left, packed, c, m, n, part, flag(transposeA), flag(accumulate || slice > 0), strideA];
+    const place = slice * depth;
+    const part = Math.min(depth, k - place);
+    const { rows, columns, down, across } = matmulTasks(left.size, right.size, part);
     return [
-      { kernel: 'packColumns', tasks: panels, ints: [right, packed, part, n, flag(transposeB), strideB] },
-      { kernel: 'matmul', tasks: Math.ceil(m / MATMUL_ROWS), ints, scratch: MATMUL_ROWS * part * 4 },
+      {
+        kernel: 'packColumns',
+        tasks: panels,
+        ints: [start(right, place), packed, part, right.size, flag(right.alongK), stride(right)],
+      },
+      {
+        kernel: 'matmul',
+        tasks: down * across,
+        ints: [
+          ...[start(left, place), packed, c, left.size, right.size, part, flag(!left.alongK)],
+          ...[flag(accumulate || slice > 0), stride(left), rows, columns, across, flag(turned)],
+        ],
+        scratch: (rows / MATMUL_ROWS) * (part * MATMUL_ROWS * 4 + MATMUL_SUMS),
+      },
     ];
   }).flat();
+}
+
+/** Rows and columns of a task, multiples of a tile's, and how many tasks lie side by side. */
+function matmulTasks(m: number, n: number, k: number): Record<'rows' | 'columns' | 'down' | 'across', number> {
+  const tiles = Math.ceil(m / MATMUL_ROWS);
+  const most = n * k * 4 > MATMUL_PANELS ? Math.max(1, Math.floor(MATMUL_TILES / (k * MATMUL_ROWS * 4))) : 1;
+  const down = Math.ceil(tiles / Math.min(most, Math.max(1, Math.ceil(tiles / MATMUL_TASKS))));
+  const rows = Math.ceil(tiles / down) * MATMUL_ROWS;
+  // Every task packs its rows anew.
+  const shares = Math.min(Math.ceil(MATMUL_TASKS / down), Math.ceil(n / MATMUL_LEAST_COLUMNS));
+  const columns = Math.ceil(n / shares / MATMUL_COLUMNS) * MATMUL_COLUMNS;
+  return { rows, columns, down: Math.ceil(m / rows), across: Math.ceil(n / columns) };
 }
 
 /** c = op(a) s, or its transpose c^T = s^T op(b), whichever operand the signs are. */
