@@ -18,14 +18,23 @@ export class LanguageEvaluator {
   readonly #vocabulary: number;
   readonly #labels: Tensor;
   readonly #parts: Tensor;
+  /** Rounds the weights, which stay as they are while a text is scored. */
+  readonly #weights: Program;
   readonly #program: Program;
 
-  private constructor(backend: Backend, unrolled: Unrolled, labels: Tensor, parts: Tensor, program: Program) {
+  private constructor(
+    backend: Backend,
+    unrolled: Unrolled,
+    labels: Tensor,
+    parts: Tensor,
+    [weights, program]: readonly [Program, Program],
+  ) {
     this.#backend = backend;
     this.#unrolled = unrolled;
     this.#vocabulary = unrolled.scores.shape[1]!;
     this.#labels = labels;
     this.#parts = parts;
+    this.#weights = weights;
     this.#program = program;
   }
 
@@ -39,8 +48,14 @@ export class LanguageEvaluator {
       params: { rows, channels },
       tensors: [unrolled.scores, labels, parts],
     };
-    const program = await backend.compile([...tape.forward(), losses, carry(unrolled)]);
-    return new LanguageEvaluator(backend, unrolled, labels, parts, program);
+    const calls = tape.forward();
+    const ofWeights = calls.filter(({ kernel, tensors: [x] }) => kernel === 'map' && model.state.includes(x));
+    const ofTokens = calls.filter((call) => !ofWeights.includes(call));
+    const programs = [
+      await backend.compile(ofWeights),
+      await backend.compile([...ofTokens, losses, carry(unrolled)]),
+    ] as const;
+    return new LanguageEvaluator(backend, unrolled, labels, parts, programs);
   }
 
   /**
@@ -54,6 +69,7 @@ export class LanguageEvaluator {
     const { length, place, input } = scoringOf(tokens, first);
     const losses = new Float64Array(tokens.length);
     this.#backend.write(carried, new Float32Array(carried.size));
+    this.#weights.run();
     for (let start = 0; start < length; start += STEPS) {
       stopIfAborted(signal);
       const at = (row: number) => [row % SCORING_STREAMS, start + Math.floor(row / SCORING_STREAMS)] as const;
