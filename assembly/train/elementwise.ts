@@ -1,4 +1,4 @@
-// One element at a time: activations and quantizers with their gradients, inputs, and folded batch normalization.
+// Element by element: activations and quantizers with their gradients, inputs, and folded batch normalization.
 // A task is CHUNK elements. Formulas: src/train/maps.ts, with the same numbers for the maps.
 import { noise, noiseSeed } from './noise';
 import { at, float, int } from './record';
@@ -26,10 +26,39 @@ export function powerOfTwo(x: f32): f32 {
   return reinterpret<f32>((bits & 0x80000000) | (((bits & 0x7fffffff) + 0x004afb0c) & 0x7f800000));
 }
 
+/** powerOfTwo() of four positive numbers. */
 // @ts-ignore: decorator
 @inline
-function signOf(x: f32): f32 {
-  return select<f32>(1, -1, x >= 0);
+function powersOfTwo(x: v128): v128 {
+  return v128.and(i32x4.add(x, i32x4.splat(0x004afb0c)), i32x4.splat(0x7f800000));
+}
+
+// @ts-ignore: decorator
+@inline
+function signsOf(x: v128): v128 {
+  return v128.bitselect(f32x4.splat(1), f32x4.splat(-1), f32x4.ge(x, f32x4.splat(0)));
+}
+
+/** `magnitude` with the signs of x. */
+// @ts-ignore: decorator
+@inline
+function withSigns(magnitude: v128, x: v128): v128 {
+  return v128.bitselect(x, magnitude, i32x4.splat(0x80000000));
+}
+
+// @ts-ignore: decorator
+@inline
+function clamp(x: v128, low: v128, high: v128): v128 {
+  return f32x4.max(low, f32x4.min(high, x));
+}
+
+/** The nearest of 0, a, 2a, .. 1. */
+function nearestPower(u: v128, a: f32): v128 {
+  let value = f32x4.splat(a);
+  for (let power = a; power < 1; power *= 2) {
+    value = v128.bitselect(f32x4.splat(2 * power), value, f32x4.gt(u, f32x4.splat(<f32>1.5 * power)));
+  }
+  return v128.andnot(value, f32x4.le(u, f32x4.splat(<f32>0.5 * a)));
 }
 
 function hyperbolicTangent(x: f32): f32 {
@@ -40,70 +69,95 @@ function logistic(x: f32): f32 {
   return <f32>(1.0 / (1.0 + Math.exp(-x)));
 }
 
-function map1(op: i32, x: f32, a: f32, b: f32): f32 {
+function hyperbolicTangents(x: v128): v128 {
+  let y = f32x4.splat(hyperbolicTangent(f32x4.extract_lane(x, 0)));
+  y = f32x4.replace_lane(y, 1, hyperbolicTangent(f32x4.extract_lane(x, 1)));
+  y = f32x4.replace_lane(y, 2, hyperbolicTangent(f32x4.extract_lane(x, 2)));
+  return f32x4.replace_lane(y, 3, hyperbolicTangent(f32x4.extract_lane(x, 3)));
+}
+
+function logistics(x: v128): v128 {
+  let y = f32x4.splat(logistic(f32x4.extract_lane(x, 0)));
+  y = f32x4.replace_lane(y, 1, logistic(f32x4.extract_lane(x, 1)));
+  y = f32x4.replace_lane(y, 2, logistic(f32x4.extract_lane(x, 2)));
+  return f32x4.replace_lane(y, 3, logistic(f32x4.extract_lane(x, 3)));
+}
+
+/** Four values of a map. */
+function mapped(op: i32, x: v128, a: f32, b: f32): v128 {
+  const zero = f32x4.splat(0);
+  const half = f32x4.splat(0.5);
+  const one = f32x4.splat(1);
+  const scale = f32x4.splat(a);
+  const bound = f32x4.splat(b);
   switch (op) {
     case SIGN:
     case APPROXIMATE_SIGN:
-      return signOf(x);
+      return signsOf(x);
     case CLIP:
-      return max(a, min(b, x));
+      return clamp(x, scale, bound);
     case RELU:
-      return max<f32>(x, 0);
+      return f32x4.max(x, zero);
     case TERNARY:
-      return abs(x) <= a ? 0 : signOf(x);
+      return v128.andnot(signsOf(x), f32x4.le(f32x4.abs(x), scale));
     case LINEAR:
-      return max<f32>(-b, min<f32>(b, floor(x * a + 0.5) / a));
+      return clamp(
+        f32x4.div(f32x4.floor(f32x4.add(f32x4.mul(x, scale), half)), scale),
+        f32x4.neg(bound),
+        bound,
+      );
     case LOG: {
-      const p = powerOfTwo(abs(x));
-      if (p < a) return 0;
-      return copysign(min(p, b), x);
+      const p = powersOfTwo(f32x4.abs(x));
+      return v128.andnot(withSigns(f32x4.min(p, bound), x), f32x4.lt(p, scale));
     }
     case POWER: {
-      const u = abs(x);
-      if (u <= <f32>0.5 * a) return 0;
-      let value = a;
-      while (value < 1 && u > <f32>1.5 * value) value *= 2;
-      return copysign(value, x);
+      const power = nearestPower(f32x4.abs(x), a);
+      return v128.andnot(withSigns(power, x), f32x4.eq(power, zero));
     }
     case UNIT:
-      return floor(max<f32>(0, min<f32>(1, x)) * a + 0.5) / a;
+      return f32x4.div(f32x4.floor(f32x4.add(f32x4.mul(clamp(x, zero, one), scale), half)), scale);
     case TANH:
-      return hyperbolicTangent(x);
+      return hyperbolicTangents(x);
     case SIGMOID:
-      return logistic(x);
-    case CENTERED:
-      return max<f32>(0.5 - a, min<f32>(a - 0.5, floor(x * a) + 0.5)) / a;
+      return logistics(x);
+    case CENTERED: {
+      const level = f32x4.add(f32x4.floor(f32x4.mul(x, scale)), half);
+      return f32x4.div(clamp(level, f32x4.sub(half, scale), f32x4.sub(scale, half)), scale);
+    }
     default:
       return x;
   }
 }
 
-function slope1(op: i32, x: f32, a: f32, b: f32): f32 {
+/** Four slopes of a map. */
+function slopes(op: i32, x: v128, a: f32, b: f32): v128 {
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
   switch (op) {
     case CLIP:
-      return select<f32>(1, 0, x >= a && x <= b);
+      return v128.and(one, v128.and(f32x4.ge(x, f32x4.splat(a)), f32x4.le(x, f32x4.splat(b))));
     case LINEAR:
-      return select<f32>(1, 0, abs(x) <= b);
+      return v128.and(one, f32x4.le(f32x4.abs(x), f32x4.splat(b)));
     case RELU:
-      return select<f32>(1, 0, x > 0);
+      return v128.and(one, f32x4.gt(x, zero));
     case APPROXIMATE_SIGN:
-      return max<f32>(0, 2 - 2 * abs(x));
+      return f32x4.max(zero, f32x4.sub(f32x4.splat(2), f32x4.mul(f32x4.splat(2), f32x4.abs(x))));
     case UNIT:
-      return select<f32>(1, 0, x >= 0 && x <= 1);
+      return v128.and(one, v128.and(f32x4.ge(x, zero), f32x4.le(x, one)));
     case TANH: {
-      const y = hyperbolicTangent(x);
-      return 1 - y * y;
+      const y = hyperbolicTangents(x);
+      return f32x4.sub(one, f32x4.mul(y, y));
     }
     case SIGMOID: {
-      const y = logistic(x);
-      return y * (1 - y);
+      const y = logistics(x);
+      return f32x4.mul(y, f32x4.sub(one, y));
     }
     default:
-      return select<f32>(1, 0, abs(x) <= 1);
+      return v128.and(one, f32x4.le(f32x4.abs(x), one));
   }
 }
 
-// x, y, size, op; a, b, alpha
+// x, y, size, op; a, b, alpha. Arrays have room for whole vectors.
 export function map(r: usize, task: i32): void {
   const start = task * CHUNK;
   const end = min(start + CHUNK, int(r, 2));
@@ -111,25 +165,16 @@ export function map(r: usize, task: i32): void {
   const a = float(r, 0);
   const b = float(r, 1);
   const alpha = float(r, 2);
+  const share = f32x4.splat(alpha);
+  const rest = f32x4.splat(1 - alpha);
   let x = at(r, 0) + (<usize>start << 2);
   let y = at(r, 1) + (<usize>start << 2);
-  let i = start;
-  if (op == SIGN && alpha == 1) {
-    const zero = f32x4.splat(0);
-    const one = f32x4.splat(1);
-    const minus = f32x4.splat(-1);
-    for (; i + 4 <= end; i += 4) {
-      v128.store(y, v128.bitselect(one, minus, f32x4.ge(v128.load(x), zero)));
-      x += 16;
-      y += 16;
-    }
-  }
-  for (; i < end; i++) {
-    const value = load<f32>(x);
-    const h = map1(op, value, a, b);
-    store<f32>(y, alpha == 1 ? h : alpha * h + (1 - alpha) * value);
-    x += 4;
-    y += 4;
+  for (let i = start; i < end; i += 4) {
+    const value = v128.load(x);
+    const h = mapped(op, value, a, b);
+    v128.store(y, alpha == 1 ? h : f32x4.add(f32x4.mul(share, h), f32x4.mul(rest, value)));
+    x += 16;
+    y += 16;
   }
 }
 
@@ -141,31 +186,21 @@ export function mapBackward(r: usize, task: i32): void {
   const accumulate = int(r, 5) != 0;
   const a = float(r, 0);
   const b = float(r, 1);
-  const factor = float(r, 2);
+  const factor = f32x4.splat(float(r, 2));
   let x = at(r, 0) + (<usize>start << 2);
   let dy = at(r, 1) + (<usize>start << 2);
   let dx = at(r, 2) + (<usize>start << 2);
-  let i = start;
-  if (op == SIGN) {
-    const one = f32x4.splat(1);
-    const scale = f32x4.splat(factor);
-    for (; i + 4 <= end; i += 4) {
-      const inside = f32x4.le(f32x4.abs(v128.load(x)), one);
-      const d = v128.and(f32x4.mul(scale, v128.load(dy)), inside);
-      v128.store(dx, accumulate ? f32x4.add(v128.load(dx), d) : d);
-      x += 16;
-      dy += 16;
-      dx += 16;
-    }
-  }
-  for (; i < end; i++) {
-    const slope = slope1(op, load<f32>(x), a, b);
+  for (let i = start; i < end; i += 4) {
+    const slope = slopes(op, v128.load(x), a, b);
     // A slope of 0 stops infinite gradients too.
-    const d: f32 = slope == 0 ? 0 : factor * load<f32>(dy) * slope;
-    store<f32>(dx, accumulate ? load<f32>(dx) + d : d);
-    x += 4;
-    dy += 4;
-    dx += 4;
+    const d = v128.andnot(
+      f32x4.mul(f32x4.mul(factor, v128.load(dy)), slope),
+      f32x4.eq(slope, f32x4.splat(0)),
+    );
+    v128.store(dx, accumulate ? f32x4.add(v128.load(dx), d) : d);
+    x += 16;
+    dy += 16;
+    dx += 16;
   }
 }
 

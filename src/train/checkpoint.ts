@@ -101,15 +101,27 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint {
   return { ...current, finished: finished.map(({ validations, state }) => ({ validations, state: read(state) })) };
 }
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+/** Entry 256 i + byte: the remainder of a byte with i bytes of zeros behind it. */
+const TABLES = new Uint32Array(4 * 256);
+for (let byte = 0; byte < 256; byte++) {
   let word = byte;
   for (let bit = 0; bit < 8; bit++) word = word & 1 ? (word >>> 1) ^ 0xedb88320 : word >>> 1;
-  return word;
-});
+  TABLES[byte] = word;
+}
+for (let i = 256; i < TABLES.length; i++) TABLES[i] = TABLES[TABLES[i - 256] & 255] ^ (TABLES[i - 256] >>> 8);
 
-/** CRC-32 (ISO 3309), as gzip has it. */
+/** CRC-32 (ISO 3309), as gzip has it, four bytes at a time: checkpoints have a hundred million. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
+  let i = 0;
+  for (; i + 4 <= bytes.length; i += 4) {
+    crc ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+    crc =
+      TABLES[768 | (crc & 255)] ^
+      TABLES[512 | ((crc >>> 8) & 255)] ^
+      TABLES[256 | ((crc >>> 16) & 255)] ^
+      TABLES[crc >>> 24];
+  }
+  for (; i < bytes.length; i++) crc = TABLES[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
   return ~crc >>> 0;
 }

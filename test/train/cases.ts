@@ -190,13 +190,16 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
         ['dprevious!', 15],
       ],
     );
-    add({ kernel: 'crossEntropyBackward', params: { rows: 7, channels: 11, accumulate } }, [
-      ['scores', 77],
-      ['labels#11', 7],
-      ['parts', 28],
-      ['dloss', 1],
-      ['dscores!', 77],
-    ]);
+    // Few classes, and from 64 on a vocabulary.
+    for (const channels of [11, 64, 131]) {
+      add({ kernel: 'crossEntropyBackward', params: { rows: 7, channels, accumulate } }, [
+        ['scores', 7 * channels],
+        [`labels#${channels}`, 7],
+        ['parts', 28],
+        ['dloss', 1],
+        ['dscores!', 7 * channels],
+      ]);
+    }
     add({ kernel: 'distillationBackward', params: { rows: 7, channels: 11, temperature: 3, accumulate } }, [
       ['scores', 77],
       ['teacher', 77],
@@ -342,11 +345,13 @@ export function casesOf(random: Random): ReadonlyMap<KernelName, readonly Case[]
     ['previous', 15],
     ['state!', 15],
   ]);
-  add({ kernel: 'crossEntropyRows', params: { rows: 7, channels: 11 } }, [
-    ['scores', 77],
-    ['labels#11', 7],
-    ['parts!', 28],
-  ]);
+  for (const channels of [11, 64, 131]) {
+    add({ kernel: 'crossEntropyRows', params: { rows: 7, channels } }, [
+      ['scores', 7 * channels],
+      [`labels#${channels}`, 7],
+      ['parts!', 28],
+    ]);
+  }
   add(
     { kernel: 'distillationRows', params: { rows: 7, channels: 11, temperature: 3 } },
     [

@@ -215,6 +215,47 @@ test('every sum of a product runs along k in order, whatever its tiles, panels, 
   one.dispose();
 });
 
+test('the softmax of a vocabulary is right to single precision however far its scores lie apart', async () => {
+  const [rows, channels] = [4, 1003];
+  const [scores, labels] = [tensor('scores', [rows, channels]), tensor('labels', [rows], 'u32')];
+  const [parts, loss] = [tensor('parts', [rows, 4]), tensor('dloss', [1])];
+  const gradient = tensor('dscores', [rows, channels]);
+  // Neighbours, a spread over all exponents, one far above the others, and a number that is none.
+  const values = Float32Array.from({ length: scores.size }, (_, i) => {
+    const [row, c] = [Math.floor(i / channels), i % channels];
+    return [c / 1e4, 40 - c / 7, c === 500 ? 300 : -c, c === 77 ? NaN : 0][row];
+  });
+  two.write(scores, values);
+  two.write(labels, Uint32Array.of(3, 1002, 500, 0));
+  two.write(loss, Float32Array.of(rows));
+  const backward = { rows, channels, accumulate: false };
+  const program = await two.compile([
+    { kernel: 'crossEntropyRows', params: { rows, channels }, tensors: [scores, labels, parts] },
+    { kernel: 'crossEntropyBackward', params: backward, tensors: [scores, labels, parts, loss, gradient] },
+  ]);
+  program.run();
+  const [got, slopes] = [await two.read(parts), await two.read(gradient)];
+  let [largestLoss, largest] = [0, 0];
+  for (const [row, label] of [3, 1002, 500].entries()) {
+    const own = values.subarray(row * channels, (row + 1) * channels);
+    const highest = Math.max(...own);
+    const total = highest + Math.log(own.reduce((sum, v) => sum + Math.exp(v - highest), 0));
+    largestLoss = Math.max(largestLoss, Math.abs(got[4 * row] - (total - own[label])) / Math.max(1, total));
+    own.forEach((v, c) => {
+      // By the sum as it was rounded: what is judged is exp.
+      const share = Math.exp(Math.fround(v - got[4 * row + 2]));
+      const error = Math.abs(slopes[row * channels + c] - share + (c === label ? 1 : 0));
+      if (share < 2 ** -125) assert.ok(error < 2 ** -124);
+      else if (c !== label) largest = Math.max(largest, error / share);
+    });
+  }
+  console.log(
+    `  softmax of ${channels}: loss at most ${largestLoss.toExponential(1)} off, shares ${largest.toExponential(1)}`,
+  );
+  assert.ok(largestLoss < 3e-7 && largest < 3e-7);
+  assert.ok(Number.isNaN(got[12]));
+});
+
 test('batches that a thread prepares ahead change neither results nor checkpoints, and the thread ends with the run', async () => {
   const recipe: Recipe = { ...CONV_RECIPE, epochs: 3, augmentation: { padding: 1, flip: true } };
   // A device that says that it leaves the host free.
