@@ -63,6 +63,8 @@ export function matmul(r: usize, task: i32, scratch: usize): void {
   const accumulate = int(r, 7) != 0;
   const turned = int(r, 12) != 0;
   const stride = <usize>(turned ? m : n) << 2;
+  // Bytes from a row of the product to the next one.
+  const down: usize = turned ? 4 : stride;
   const tile = <usize>k << 4;
   const sums = scratch + <usize>((rows + ROWS - 1) / ROWS) * tile;
   packTiles(r, firstRow, rows, scratch);
@@ -72,7 +74,7 @@ export function matmul(r: usize, task: i32, scratch: usize): void {
     for (let first = 0; first < k; first += DEPTH) {
       const steps = min(DEPTH, k - first);
       let left = scratch + (<usize>first << 4);
-      let to = at(r, 2) + (turned ? <usize>column * stride + (<usize>firstRow << 2) : <usize>firstRow * stride + (<usize>column << 2));
+      let to = at(r, 2) + <usize>firstRow * down + <usize>column * (turned ? stride : 4);
       let kept = sums;
       for (let row = 0; row < rows; row += ROWS) {
         let s00 = f32x4.splat(0);
@@ -136,7 +138,7 @@ export function matmul(r: usize, task: i32, scratch: usize): void {
         }
         left += tile;
         kept += SUMS;
-        to += turned ? <usize>ROWS << 2 : ROWS * stride;
+        to += <usize>ROWS * down;
       }
     }
   }
@@ -166,7 +168,7 @@ function packTiles(r: usize, first: i32, rows: i32, scratch: usize): void {
   let to = scratch;
   for (let row = 0; row < rows; row += ROWS) {
     packTransposed(from, to, k, min(ROWS, rows - row), stride, 16);
-    from += ROWS * stride;
+    from += <usize>ROWS * stride;
     to += tile;
   }
 }
