@@ -1,4 +1,5 @@
-// Signs as bits, 1 for +1, for products that look them up (signs.ts): 1/32 of the memory that numbers take. Rows are whole bytes.
+// Signs as bits, 1 for +1, for products that look them up (signs.ts) or count them (counts.ts): 1/32 of the memory that
+// numbers take. Rows are whole bytes.
 //
 //   packRows       rows of a matrix of float32: weights, or the channels of each pixel
 //   packPatches    the K * K * C bits of each patch, from those of pixels; what lies outside a picture is +1, which border.ts
@@ -39,7 +40,7 @@ export function packRows(r: usize, task: i32): void {
 /** Bytes of a row of bits. */
 // @ts-ignore: decorator
 @inline
-function rowBytes(columns: i32): usize {
+export function rowBytes(columns: i32): usize {
   return <usize>((columns + 7) >> 3);
 }
 

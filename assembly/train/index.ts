@@ -9,6 +9,7 @@
 import { packOffsets, packPatches, packRows } from './bits';
 import { padSums, padWeights, tapSums } from './border';
 import { col2im, im2col, pool, poolBackward } from './conv';
+import { countSigns } from './counts';
 import {
   addBias,
   affineSign,
@@ -247,6 +248,8 @@ function execute(record: usize, task: i32, scratch: usize): void {
       return packPatches(record, task);
     case 59:
       return packOffsets(record, task, scratch);
+    case 60:
+      return countSigns(record, task);
     default:
       unreachable();
   }

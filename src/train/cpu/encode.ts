@@ -11,7 +11,7 @@ import {
 } from '../kernels.js';
 import { MAPS } from '../maps.js';
 import { matrixShape, type Tensor } from '../tensor.js';
-import { LEAST_COLUMNS, lookedUp, type Known } from './lookups.js';
+import { counted, LEAST_COLUMNS, lookedUp, type Known } from './lookups.js';
 
 /** One record, before it is written to memory. */
 export interface CpuRecord {
@@ -86,6 +86,7 @@ const OPCODES = [
   'packRows',
   'packPatches',
   'packOffsets',
+  'countSigns',
 ] as const;
 type Opcode = (typeof OPCODES)[number];
 
@@ -128,6 +129,9 @@ const SIGN_BLOCK = 40;
 const SIGN_ENTRY = 64;
 const SIGN_TABLES = (8 * 32 + SIGN_BLOCK) * SIGN_ENTRY;
 const SIGN_MOST_COLUMNS = 512;
+/** Pairs of signs that a task counts at least. */
+const COUNTED = 1 << 20;
+const ALIGNMENT = 16;
 /** Columns, a multiple of 8, of a task that packs signs. */
 const SIGN_PACKED_COLUMNS = 4096;
 
@@ -145,11 +149,12 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
     return [{ kernel: 'gatherBytes', tasks: rows, ints: [...tensors.map(address), rows, features] }];
   },
   matmul(params, tensors, context) {
-    const side = lookedUp(params, tensors, context.known);
+    const count = counted(params, tensors, context.known);
+    const side = count ? 'left' : lookedUp(params, tensors, context.known);
     if (!side) return matmul(params, tensors, context);
     const patches = context.known.patches.get(tensors[side === 'left' ? 0 : 1]);
     return [
-      ...matmulSigns(params, tensors, context, side),
+      ...(count ? countSigns(params, tensors, context) : matmulSigns(params, tensors, context, side)),
       ...(patches && patches.padding > 0 ? takeBack(side, patches, params, tensors, context) : []),
     ];
   },
@@ -439,6 +444,32 @@ function matmulSigns(
       ],
       // Transposing reads up to three columns past the last one.
       scratch: SIGN_TABLES + (share + 3) * SIGN_ENTRY,
+    },
+  ];
+}
+
+/** c = a b^T of signs by signs. */
+function countSigns(
+  { m, n, k, accumulate }: KernelParams['matmul'],
+  tensors: readonly Tensor[],
+  { address, workspace, bits }: EncodeContext,
+): CpuRecord[] {
+  const rowBytes = Math.ceil(k / 8);
+  const start = workspace(m * rowBytes + ALIGNMENT + n * rowBytes);
+  const places = [start, start + Math.ceil((m * rowBytes) / ALIGNMENT) * ALIGNMENT];
+  const packed = tensors.slice(0, 2).map((t, i) => {
+    const kept = bits(t);
+    return kept === undefined
+      ? { at: places[i], records: [packRows(address(t), places[i], [m, n][i], k)] }
+      : { at: kept, records: [] };
+  });
+  const rows = Math.max(2, Math.ceil(COUNTED / (n * k * 2)) * 2);
+  return [
+    ...packed.flatMap(({ records }) => records),
+    {
+      kernel: 'countSigns',
+      tasks: Math.ceil(m / rows),
+      ints: [...packed.map(({ at }) => at), address(tensors[2]), m, n, k, flag(accumulate), rows],
     },
   ];
 }

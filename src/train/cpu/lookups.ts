@@ -1,4 +1,5 @@
-// Which products of a program look signs up (assembly/train/signs.ts), and which signs can stay bits because nothing else reads them.
+// Which products of a program count signs (assembly/train/counts.ts) or look them up (signs.ts), and which signs can stay
+// bits because nothing else reads them.
 import type { Call, KernelParams, PatchParams } from '../kernels.js';
 import { signsOf, trackPatches, trackSigns } from '../signs.js';
 import type { Tensor } from '../tensor.js';
@@ -37,14 +38,33 @@ export function lookedUp(
   return right ? 'right' : undefined;
 }
 
-/** Signs, and patches of signs, that only products read which look them up. */
+/** Whether a product is of signs by signs, along the rows of both: a binary layer's y = x W^T. */
+export function counted(
+  { transposeA, transposeB }: KernelParams['matmul'],
+  [a, b]: readonly Tensor[],
+  { signs, patches }: Known,
+): boolean {
+  return !transposeA && transposeB && (signs.has(a) || patches.has(a)) && signs.has(b);
+}
+
+/** The operands that a product reads as bits where it can. */
+function readAsBits(call: Call, known: Known): readonly Tensor[] {
+  if (call.kernel !== 'matmul') return [];
+  const [a, b] = call.tensors;
+  // What the zeros around pictures added is taken back by the weights as numbers.
+  if (counted(call.params, call.tensors, known)) return known.patches.get(a)?.padding ? [a] : [a, b];
+  const side = lookedUp(call.params, call.tensors, known);
+  return side === undefined ? [] : [side === 'left' ? a : b];
+}
+
+/** Signs, and patches of signs, that no call reads as numbers. */
 export function keptAsBits(calls: readonly Call[]): ReadonlySet<Tensor> {
   const [looked, read] = [new Set<Tensor>(), new Set<Tensor>()];
   for (const [call, known] of followed(calls)) {
-    const side = call.kernel === 'matmul' ? lookedUp(call.params, call.tensors, known) : undefined;
+    const asBits = readAsBits(call, known);
     const made = call.kernel === 'map' || call.kernel === 'im2col' ? call.tensors[1] : undefined;
-    for (const [i, t] of call.tensors.entries()) {
-      if (side && i === (side === 'left' ? 0 : 1)) looked.add(t);
+    for (const t of call.tensors) {
+      if (asBits.includes(t)) looked.add(t);
       else if (t !== made || !makesBits(call, known)) read.add(t);
     }
   }
