@@ -231,10 +231,8 @@ function packTransposed(from: usize, to: usize, k: i32, height: i32, stride: usi
 function storeRow(to: usize, s0: v128, s1: v128, width: i32, accumulate: bool): void {
   if (width == COLUMNS) {
     if (accumulate) {
-      const t0 = f32x4.add(v128.load(to), s0);
-      const t1 = f32x4.add(v128.load(to, 16), s1);
-      v128.store(to, t0);
-      v128.store(to, t1, 16);
+      v128.store(to, f32x4.add(v128.load(to), s0));
+      v128.store(to, f32x4.add(v128.load(to, 16), s1), 16);
     } else {
       v128.store(to, s0);
       v128.store(to, s1, 16);

@@ -171,8 +171,10 @@ test('every sum of a product runs along k in order, whatever its tiles, panels, 
     // Panels of the first matrix, as the second is larger.
     [13, 70, 1027],
     [20, 129, 40],
-    // Tasks of several tiles, and several tasks side by side.
+    // Several tasks side by side, and of several tiles, whose sums wait between parts of k.
     [67, 307, 601],
+    [150, 129, 601],
+    [129, 150, 601],
     [307, 67, 601],
     [150, 600, 129],
     // A second matrix so large that it is read in strides rather than copied.
