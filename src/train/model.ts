@@ -204,15 +204,15 @@ export class Model {
     return undefined;
   }
 
-  /** Writes the first values: random weights, gamma 1, beta 0, running mean 0 and variance 1. */
+  /** Writes the first values: random weights, gamma as of firstGamma(), beta 0, running mean 0 and variance 1. */
   initialize(backend: Backend, random: Random, init: WeightInit): void {
-    for (const { spec, fan, weights, norm } of this.#layers) {
+    for (const { spec, activation, fan, weights, norm } of this.#layers) {
       const limit = init === 'glorot' ? Math.sqrt(6 / (fan[0] + fan[1])) : 1;
       backend.write(
         weights,
         Float32Array.from({ length: weights.size }, () => random.uniform(-limit, limit)),
       );
-      backend.write(norm.gamma, new Float32Array(spec.outputs).fill(1));
+      backend.write(norm.gamma, new Float32Array(spec.outputs).fill(firstGamma(activation)));
       backend.write(norm.beta, new Float32Array(spec.outputs));
       backend.write(norm.running, new Float32Array(2 * spec.outputs).fill(1, spec.outputs));
     }
@@ -481,6 +481,15 @@ function isBinary(quantizer: WeightQuantizer | FloatWeights): boolean {
 
 function isSign(steps: Staircase | null): boolean {
   return steps !== null && steps.values.join() === '-1,1' && steps.cuts[0] === 0;
+}
+
+/**
+ * The deviation that normalized sums start with: 1, but where activations are levels in [0, 1], which pass gradients nowhere
+ * else. Of sums of deviation 1 they would pass a third; at 1/4 they pass all that are positive, and most of 8 levels are used,
+ * of 4 levels at 1/2. Ours.
+ */
+function firstGamma(activation: Layer['activation']): number {
+  return activation?.kind === 'unit' ? Math.max(1 / 4, 2 ** (1 - activation.bits)) : 1;
 }
 
 /** How the gradient of a ramp is scaled, if a quantizer has one. */

@@ -20,6 +20,7 @@ import {
 } from '../../src/train/index.js';
 import { Evaluator } from '../../src/train/evaluator.js';
 import { Model } from '../../src/train/model.js';
+import { CpuReference } from './cpu.js';
 
 const test = suite('train/trainer');
 
@@ -121,16 +122,37 @@ test('mnistMlp() is 512-512-classes unless told otherwise', () => {
 });
 
 test('cifar10Tiny() and mnistCnn() keep their files small', () => {
-  for (const [recipe, shape, bits, most] of [
-    [cifar10Tiny(), [32, 32, 3], 3, 190_000],
-    [mnistCnn(), [28, 28, 1], 1, 55_000],
+  for (const [recipe, shape, expected, most] of [
+    [cifar10Tiny(), [32, 32, 3], [7, 3, 3, 3, 3, 3, 7], 185_000],
+    [mnistCnn(), [28, 28, 1], [1, 1, 1, 1], 55_000],
   ] as const) {
     const layers = recipe.layers(10);
-    for (const { weights } of layers) assert.is(weights && 'bits' in weights ? weights.bits : 1, bits);
+    const bits = layers.map(({ weights }) => (weights && 'bits' in weights ? weights.bits : 1));
+    assert.equal(bits, expected);
     const weights = new Model(shape, layers).parameters.filter(({ fan }) => fan !== null);
-    const bytes = weights.reduce((sum, { tensor }) => sum + (tensor.size * bits) / 8, 0);
+    const bytes = weights.reduce((sum, { tensor }, i) => sum + (tensor.size * bits[i]) / 8, 0);
     assert.ok(bytes <= most, `${recipe.name}: ${bytes} bytes`);
   }
+});
+
+test('normalized sums start where their activations pass gradients', async () => {
+  const activations = [
+    { kind: 'sign' },
+    ...[1, 2, 3, 7].map((bits) => ({ kind: 'unit', bits }) as const),
+    { kind: 'power', bits: 3 },
+    'none',
+  ] as const;
+  const layers = activations.map(
+    (activation, i) => ({ kind: 'dense', name: `l${i}`, outputs: 2, activation }) as const,
+  );
+  const cpu = new CpuReference();
+  const model = new Model([3], layers);
+  model.initialize(cpu, new Random(1), 'uniform');
+  const state = await model.readState(cpu);
+  assert.equal(
+    layers.map(({ name }) => [...state[`${name} gamma`]]),
+    [1, 1, 1 / 2, 1 / 4, 1 / 4, 1, 1].map((gamma) => [gamma, gamma]),
+  );
 });
 
 test('statistics settle in the tensors of a step, with weights as they are evaluated', async () => {
