@@ -485,7 +485,7 @@ function isSign(steps: Staircase | null): boolean {
 
 /**
  * The deviation that normalized sums start with: 1, but where activations are levels in [0, 1], which pass gradients nowhere
- * else. Of sums of deviation 1 they would pass a third; at 1/4 they pass all that are positive, and most of 8 levels are used,
+ * else. Of sums of deviation 1 they would pass a third; at 1/4 they pass nearly all that are positive, and most of 8 levels are used,
  * of 4 levels at 1/2. Ours.
  */
 function firstGamma(activation: Layer['activation']): number {
