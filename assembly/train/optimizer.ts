@@ -4,12 +4,13 @@ import { at, float, int } from './record';
 
 const CHUNK: i32 = 8192;
 
-// dw, rates, w, m, v, size, clipped; beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip
+// dw, rates, w, m, v, size, clipped; beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip, decay
 export function adam(r: usize, task: i32): void {
   const start = task * CHUNK;
   const end = min(start + CHUNK, int(r, 5));
   const rate = float(r, 5) * load<f32>(at(r, 1));
   const correction = load<f32>(at(r, 1), 4);
+  const kept = f32x4.splat(<f32>1 - float(r, 5) * float(r, 7) * load<f32>(at(r, 1), 8));
   const clipped = int(r, 6) != 0;
   const beta1 = f32x4.splat(float(r, 0));
   const rest1 = f32x4.splat(float(r, 1));
@@ -33,7 +34,7 @@ export function adam(r: usize, task: i32): void {
     v128.store(m, mean);
     v128.store(v, square);
     const root = f32x4.add(f32x4.sqrt(f32x4.mul(square, corrections)), epsilon);
-    let moved = f32x4.sub(v128.load(w), f32x4.div(f32x4.mul(rates, mean), root));
+    let moved = f32x4.sub(f32x4.mul(kept, v128.load(w)), f32x4.div(f32x4.mul(rates, mean), root));
     if (clipped) moved = f32x4.max(low, f32x4.min(high, moved));
     v128.store(w, moved);
     dw += 16;

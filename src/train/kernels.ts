@@ -182,8 +182,8 @@ export interface KernelParams {
   squaredHingeBackward: { readonly rows: number; readonly channels: number; readonly accumulate: boolean };
 
   /**
-   * dw, rates, w, m, v: Adam; rates is [learning rate / (1 - beta1^t), 1 / (1 - beta2^t)]. The step is multiplied by
-   * `stepScale`; w is then clipped to [-clip, clip], unless clip is null.
+   * dw, rates, w, m, v: Adam; rates is [learning rate / (1 - beta1^t), 1 / (1 - beta2^t), learning rate]. The step, and what
+   * `decay` takes off w, are multiplied by `stepScale`; w is then clipped to [-clip, clip], unless clip is null.
    */
   adam: {
     readonly size: number;
@@ -192,6 +192,7 @@ export interface KernelParams {
     readonly epsilon: number;
     readonly stepScale: number;
     readonly clip: number | null;
+    readonly decay: number;
   };
   /** dw, rates, w, m: m <- momentum m + dw + decay w, w <- clip(w - stepScale rates[0] m). */
   sgd: {

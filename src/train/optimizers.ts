@@ -1,7 +1,8 @@
 // Optimizers as pairs: init makes the state of one parameter, update the calls that move it. What changes from step to
 // step (learning rate, bias correction) is a small tensor that the host writes before the step.
-// Adam: Kingma and Ba, ICLR 2015, Algorithm 1. Clipping and the scaled step of latent weights: Courbariaux et al. 2016,
-// Algorithm 1, with the scale applied to the optimizer's step as in its reference code.
+// Adam: Kingma and Ba, ICLR 2015, Algorithm 1; its weight decay beside the step: Loshchilov and Hutter, ICLR 2019. Clipping and
+// the scaled step of latent weights: Courbariaux et al. 2016, Algorithm 1, with the scale applied to the optimizer's step as in
+// its reference code.
 import { powerOfTwo } from '../numerics/bits.js';
 import type { AdaMaxVariant, Call } from './kernels.js';
 import { tensor, type Tensor } from './tensor.js';
@@ -11,6 +12,8 @@ export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+  /** Takes learning rate times stepScale times decay times w off every latent weight in each step. Default 0. */
+  readonly decay?: number;
 }
 
 export const ADAM_DEFAULTS: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
@@ -21,6 +24,8 @@ export const ADAM_DEFAULTS: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1
 export interface ParameterRule {
   readonly stepScale: number;
   readonly clip: number | null;
+  /** Whether Adam's weight decay is for it: for latent weights, but not for what normalizes their sums. Default: not. */
+  readonly decays?: boolean;
 }
 
 /** What all optimizers have in common. */
@@ -35,22 +40,25 @@ export interface Optimizer {
   ratesAt(step: number, learningRate: number): Float32Array;
 }
 
-/** Adam: m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, w_adam = w - lr * m/(1-b1^t) / (sqrt(v/(1-b2^t)) + epsilon). */
-export function adam(options: AdamOptions = ADAM_DEFAULTS): Optimizer {
+/**
+ * Adam: m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, w_adam = w - lr (m/(1-b1^t) / (sqrt(v/(1-b2^t)) + epsilon) + decay w).
+ */
+export function adam({ decay = 0, ...options }: Partial<AdamOptions> = {}): Optimizer {
+  const moments = { ...ADAM_DEFAULTS, ...options };
   return {
-    rates: tensor('adam rates', [2]),
+    rates: tensor('adam rates', [3]),
 
     init: (w) => [tensor(`adam m ${w.label}`, w.shape), tensor(`adam v ${w.label}`, w.shape)],
 
-    update(w, dw, state, rule) {
-      const params = { size: w.size, ...options, ...rule };
+    update(w, dw, state, { stepScale, clip, decays = false }) {
+      const params = { size: w.size, ...moments, stepScale, clip, decay: decays ? decay : 0 };
       return { kernel: 'adam', params, tensors: [dw, this.rates, w, ...state] };
     },
 
-    /** [learningRate / (1 - beta1^t), 1 / (1 - beta2^t)]. */
+    /** [learningRate / (1 - beta1^t), 1 / (1 - beta2^t), learningRate]. */
     ratesAt(step, learningRate) {
-      const { beta1, beta2 } = options;
-      return Float32Array.of(learningRate / (1 - beta1 ** step), 1 / (1 - beta2 ** step));
+      const { beta1, beta2 } = moments;
+      return Float32Array.of(learningRate / (1 - beta1 ** step), 1 / (1 - beta2 ** step), learningRate);
     },
   };
 }
@@ -60,8 +68,8 @@ export function sgd(momentum = 0.9, decay = 0): Optimizer {
   return {
     rates: tensor('sgd rates', [1]),
     init: (w) => [tensor(`sgd m ${w.label}`, w.shape)],
-    update(w, dw, state, rule) {
-      const params = { size: w.size, momentum, decay, ...rule };
+    update(w, dw, state, { stepScale, clip }) {
+      const params = { size: w.size, momentum, decay, stepScale, clip };
       return { kernel: 'sgd', params, tensors: [dw, this.rates, w, ...state] };
     },
     ratesAt: (_, learningRate) => Float32Array.of(learningRate),
@@ -96,8 +104,8 @@ function adaMaxWith(
   return {
     rates: tensor('adamax rates', [1]),
     init: (w) => [tensor(`adamax m ${w.label}`, w.shape), tensor(`adamax v ${w.label}`, w.shape)],
-    update(w, dw, state, rule) {
-      const params = { size: w.size, variant, ...options, ...rule };
+    update(w, dw, state, { stepScale, clip }) {
+      const params = { size: w.size, variant, ...options, stepScale, clip };
       return { kernel: 'adaMax', params, tensors: [dw, this.rates, w, ...state] };
     },
     ratesAt: (step, learningRate) => Float32Array.of(rate(learningRate, 1 - options.beta1 ** step)),
@@ -130,6 +138,11 @@ export function shiftDecay(exponent: number, period: number): (epoch: number) =>
 /** From `start` to `end` along half a cosine (Loshchilov, Hutter 2017); epoch `epochs` would have `end`. */
 export function cosineDecay(start: number, end: number, epochs: number): (epoch: number) => number {
   return (epoch) => end + ((start - end) / 2) * (1 + Math.cos((Math.PI * epoch) / epochs));
+}
+
+/** From `start` to `end` along a line; epoch `epochs` would have `end`. */
+export function linearDecay(start: number, end: number, epochs: number): (epoch: number) => number {
+  return (epoch) => start + (end - start) * (epoch / epochs);
 }
 
 /**

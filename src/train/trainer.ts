@@ -314,7 +314,7 @@ async function classification(
   const pass = { key, calls: tape.forward() };
   const optimizer = (recipe.optimizer ?? adam)();
   const parameters = model.parameters.map(({ tensor, fan, clip }) => {
-    return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip } };
+    return { tensor, rule: { stepScale: fan ? stepScaleOf(recipe, fan) : 1, clip, decays: fan !== null } };
   });
   const lossOf = recipe.loss === 'crossEntropy' ? crossEntropy : squaredHinge;
   const parts: (readonly [Tensor, number])[] = [[lossOf(tape, passed.scores, labels, totals), 1]];

@@ -551,11 +551,12 @@ const KERNELS: { readonly [N in KernelName]: (params: KernelParams[N], ...arrays
     }
   },
 
-  adam({ size, beta1, beta2, epsilon, stepScale, clip }, dw, rates, w, m, v) {
+  adam({ size, beta1, beta2, epsilon, stepScale, clip, decay }, dw, rates, w, m, v) {
     for (let i = 0; i < size; i++) {
       m[i] = beta1 * m[i] + (1 - beta1) * dw[i];
       v[i] = beta2 * v[i] + (1 - beta2) * dw[i] ** 2;
-      const moved = w[i] - (stepScale * rates[0] * m[i]) / (Math.sqrt(v[i] * rates[1]) + epsilon);
+      const kept = (1 - stepScale * decay * rates[2]) * w[i];
+      const moved = kept - (stepScale * rates[0] * m[i]) / (Math.sqrt(v[i] * rates[1]) + epsilon);
       w[i] = clip === null ? moved : Math.max(-clip, Math.min(clip, moved));
     }
   },

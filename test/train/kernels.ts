@@ -395,8 +395,13 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
     }
   });
 
-  test('adam agrees for clipped and free parameters', async () => {
-    for (const clip of [1, null]) {
+  test('adam agrees for clipped, free and decaying parameters', async () => {
+    for (const [clip, decay] of [
+      [1, 0],
+      [null, 0],
+      [null, 0.05],
+      [1, 0.05],
+    ] as const) {
       const size = 131;
       const [dw, w, m, v] = ['dw', 'w', 'm', 'v'].map((label) => tensor(label, [size])) as [
         Tensor,
@@ -404,11 +409,11 @@ export function kernelTests(test: ReturnType<typeof suite>, variants: Readonly<R
         Tensor,
         Tensor,
       ];
-      const rates = tensor('rates', [2]);
+      const rates = tensor('rates', [3]);
       const contents = new Map([dw, w, m].map((t) => [t, floats(t)]));
       contents.set(v, floats(v, 0, 2));
-      contents.set(rates, Float32Array.of(0.003 / (1 - 0.9 ** 3), 1 / (1 - 0.999 ** 3)));
-      const params = { size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, stepScale: 35, clip };
+      contents.set(rates, Float32Array.of(0.003 / (1 - 0.9 ** 3), 1 / (1 - 0.999 ** 3), 0.003));
+      const params = { size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, stepScale: 35, clip, decay };
       await compare([{ kernel: 'adam', params, tensors: [dw, rates, w, m, v] }], contents, [w, m, v], 5e-6);
     }
   });

@@ -5,7 +5,7 @@ import { Random } from '../../src/numerics/random.js';
 import { batchNorm, dense, map, sign } from '../../src/train/layers.js';
 import { HARD_TANH } from '../../src/train/maps.js';
 import { squaredHinge } from '../../src/train/losses.js';
-import { adam, exponentialDecay, glorotStepScale } from '../../src/train/optimizers.js';
+import { adam, exponentialDecay, glorotStepScale, linearDecay } from '../../src/train/optimizers.js';
 import { Tape } from '../../src/train/tape.js';
 import { tensor, type Tensor } from '../../src/train/tensor.js';
 import { CpuReference } from './cpu.js';
@@ -135,9 +135,40 @@ test('adam() takes the steps of its closed form, scaled and clipped', async () =
   expected.forEach((value, i) => assert.ok(Math.abs(cpu.array(w)[i] - value) < 1e-7, `${cpu.array(w)[i]} ${value}`));
 });
 
+test('adam() takes weight decay off latent weights, beside the scaled step and in proportion to the rate', async () => {
+  const cpu = new CpuReference();
+  const optimizer = adam({ decay: 0.5 });
+  const dw = tensor('dw', [2]);
+  cpu.write(dw, [3, -0.01]);
+  for (const decays of [true, false, undefined]) {
+    const w = tensor('w', [2]);
+    const rule = { stepScale: 4, clip: null, ...(decays === undefined ? {} : { decays }) };
+    const program = await cpu.compile([optimizer.update(w, dw, optimizer.init(w), rule)]);
+    cpu.write(w, [0.5, -0.25]);
+    let expected = [0.5, -0.25];
+    for (const [step, rate] of [
+      [1, 0.01],
+      [2, 0.002],
+    ]) {
+      cpu.write(optimizer.rates, optimizer.ratesAt(step, rate));
+      program.run();
+      // The step of a constant gradient is its sign.
+      expected = expected.map((value, i) => value * (decays ? 1 - 4 * rate * 0.5 : 1) - 4 * rate * [1, -1][i]);
+    }
+    expected.forEach((value, i) => assert.ok(Math.abs(cpu.array(w)[i] - value) < 1e-6, `${cpu.array(w)[i]} ${value}`));
+  }
+});
+
 test('exponentialDecay() starts at its start, falls by one factor and heads for its end', () => {
   const rate = exponentialDecay(1e-2, 1e-4, 4);
   [1e-2, 1e-2 / 10 ** 0.5, 1e-3, 1e-3 / 10 ** 0.5, 1e-4].forEach((value, epoch) => {
+    assert.ok(Math.abs(rate(epoch) / value - 1) < 1e-12, `epoch ${epoch}`);
+  });
+});
+
+test('linearDecay() goes from its start to its end in even steps', () => {
+  const rate = linearDecay(2e-3, 4e-4, 4);
+  [2e-3, 1.6e-3, 1.2e-3, 8e-4, 4e-4].forEach((value, epoch) => {
     assert.ok(Math.abs(rate(epoch) / value - 1) < 1e-12, `epoch ${epoch}`);
   });
 });

@@ -4,6 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/numerics/random.js';
 import {
+  adam,
   atPrecision,
   cifar10Convnet,
   cifar10Resnet,
@@ -213,6 +214,25 @@ test('checkpoints that take long are taken less often', async () => {
   // The first, the last, and those that are 50 times as far apart as they take.
   const most = 2 + (performance.now() - started) / (50 * (slow - 1));
   assert.ok(taken >= 2 && taken <= most, `${taken} of at most ${most}`);
+});
+
+test('weight decay is for latent weights, not for what normalizes their sums', async () => {
+  const inner = await CpuBackend.create({ threads: 1, wasm: readFileSync('dist/train.simd.wasm') });
+  const decays = new Map<string, number>();
+  const device = watched(inner, (calls) => {
+    for (const call of calls) if (call.kernel === 'adam') decays.set(call.tensors[2].label, call.params.decay);
+  });
+  const recipe: Recipe = { ...mnistMlp([8]), batchSize: 20, optimizer: () => adam({ decay: 0.25 }) };
+  await train(recipe, DATA, { device, epochs: 1 });
+  inner.dispose();
+  assert.equal(
+    [...decays],
+    ['hidden1', 'scores'].flatMap((name) => [
+      [`${name} weights`, 0.25],
+      [`${name} gamma`, 0],
+      [`${name} beta`, 0],
+    ]),
+  );
 });
 
 test('settling statistics can be stopped', async () => {

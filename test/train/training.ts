@@ -5,7 +5,16 @@ import { TrainError } from '../../src/errors.js';
 import { Random } from '../../src/numerics/random.js';
 import { decodeCheckpoint, encodeCheckpoint, type Checkpoint } from '../../src/train/checkpoint.js';
 import type { Dataset, LabelledBytes } from '../../src/train/data/dataset.js';
-import { adaMax, cosineDecay, sgd, shiftAdaMax, shiftDecay, warmUp } from '../../src/train/optimizers.js';
+import {
+  adam,
+  adaMax,
+  cosineDecay,
+  linearDecay,
+  sgd,
+  shiftAdaMax,
+  shiftDecay,
+  warmUp,
+} from '../../src/train/optimizers.js';
 import { lowBits, withPrecision, type Precision } from '../../src/train/spec.js';
 import { progressive, trainStages, twoStage } from '../../src/train/stages.js';
 import { floatScores } from '../helpers/floats.js';
@@ -360,6 +369,11 @@ const SETTINGS: Record<string, Partial<Recipe> & { readonly precision?: Precisio
     learningRate: () => shiftDecay(-7, 2),
     stepScale: 'shift',
     precision: { norm: 'shift' },
+  },
+  'Adam with weight decay and a falling line': {
+    optimizer: () => adam({ decay: 0.05 }),
+    learningRate: (epochs) => linearDecay(2e-3, 0, epochs),
+    precision: { weights: { kind: 'dorefa', bits: 3 } },
   },
   'AdaMax after a warm-up': { optimizer: () => adaMax(), learningRate: () => warmUp(1, () => 2e-3) },
   'stochastic signs and dropout': {

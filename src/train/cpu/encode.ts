@@ -190,9 +190,9 @@ const ENCODERS: { readonly [N in KernelName]: Encoder<N> } = {
     const ints = [...tensors.map(address), rows, channels, flag(accumulate)];
     return [{ kernel: 'squaredHingeBackward', tasks: rows, ints }];
   },
-  adam({ size, beta1, beta2, epsilon, stepScale, clip }, tensors, { address }) {
+  adam({ size, beta1, beta2, epsilon, stepScale, clip, decay }, tensors, { address }) {
     const ints = [...tensors.map(address), size, flag(clip !== null)];
-    const floats = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip ?? 0];
+    const floats = [beta1, 1 - beta1, beta2, 1 - beta2, epsilon, stepScale, clip ?? 0, decay];
     return [{ kernel: 'adam', tasks: chunks(size), ints, floats }];
   },
   sgd({ size, momentum, decay, stepScale, clip }, tensors, { address }) {

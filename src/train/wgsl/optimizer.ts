@@ -3,9 +3,10 @@ import type { KernelParams } from '../kernels.js';
 import { POWER_OF_TWO } from './elementwise.js';
 import { bindings, f32, flatShader, type Shader } from './shader.js';
 
-export function adam({ size, beta1, beta2, epsilon, stepScale, clip }: KernelParams['adam']): Shader {
+export function adam({ size, beta1, beta2, epsilon, stepScale, clip, decay }: KernelParams['adam']): Shader {
   const declarations = bindings('dw:f32', 'rates:f32', 'w!:f32', 'm!:f32', 'v!:f32');
-  const moved = `w[i] - ${f32(stepScale)} * rates[0] * mean / (sqrt(square * rates[1]) + ${f32(epsilon)})`;
+  const kept = decay > 0 ? `(1.0 - ${f32(stepScale)} * ${f32(decay)} * rates[2]) * ` : '';
+  const moved = `${kept}w[i] - ${f32(stepScale)} * rates[0] * mean / (sqrt(square * rates[1]) + ${f32(epsilon)})`;
   const body = `let g = dw[i];
   let mean = ${f32(beta1)} * m[i] + ${f32(1 - beta1)} * g;
   let square = ${f32(beta2)} * v[i] + ${f32(1 - beta2)} * g * g;
