@@ -145,14 +145,6 @@ export function linearDecay(start: number, end: number, epochs: number): (epoch:
   return (epoch) => start + (end - start) * (epoch / epochs);
 }
 
-/**
- * `rate`, and over the last `share`, in (0, 1], of the epochs its product with the square of what is left of that share. However
- * many epochs a run has, it begins as a longer one does (warm-up-stable-decay, here without the warm-up: Hu et al. 2024).
- */
-export function stableDecay(rate: number, share: number, epochs: number): (epoch: number) => number {
-  return (epoch) => rate * Math.min(1, (epochs - epoch) / (epochs * share)) ** 2;
-}
-
 /** Rises linearly to `rate` over the first `epochs` epochs, then follows it. */
 export function warmUp(epochs: number, rate: (epoch: number) => number): (epoch: number) => number {
   return (epoch) => rate(epoch) * Math.min(1, (epoch + 1) / (epochs + 1));
