@@ -12,19 +12,21 @@ export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Takes learning rate times stepScale times decay times w off every latent weight in each step. Default 0. */
-  readonly decay?: number;
+}
+
+export interface AdamDecayOptions extends AdamOptions {
+  /** Takes learning rate times stepScale times decay times w off every latent weight in each step; 0 and more. Default 0. */
+  readonly decay: number;
 }
 
 export const ADAM_DEFAULTS: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/**
- * How one parameter moves: w <- clip(w + stepScale * (w_adam - w)). Latent weights clip at 1, other parameters never.
- */
+/** How one parameter moves: w <- clip(w + stepScale * (w_optimizer - w)). */
 export interface ParameterRule {
   readonly stepScale: number;
+  /** Bounds it to [-clip, clip]; null where nothing does. */
   readonly clip: number | null;
-  /** Whether Adam's weight decay is for it: for latent weights, but not for what normalizes their sums. Default: not. */
+  /** Whether adam()'s decay is for it: for latent weights, not for what normalizes their sums. Others ignore it. Default: not. */
   readonly decays?: boolean;
 }
 
@@ -43,7 +45,7 @@ export interface Optimizer {
 /**
  * Adam: m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, w_adam = w - lr (m/(1-b1^t) / (sqrt(v/(1-b2^t)) + epsilon) + decay w).
  */
-export function adam({ decay = 0, ...options }: Partial<AdamOptions> = {}): Optimizer {
+export function adam({ decay = 0, ...options }: Partial<AdamDecayOptions> = {}): Optimizer {
   const moments = { ...ADAM_DEFAULTS, ...options };
   return {
     rates: tensor('adam rates', [3]),
