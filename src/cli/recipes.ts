@@ -108,8 +108,6 @@ export function recipeOf(name: RecipeName, options: RecipeOptions): Recipe {
   const made = (): Recipe => maker(widths);
   const quantized = (['bits', 'quantizer'] as const).find((option) => options[option] !== undefined);
   if (float && quantized) throw new UsageError(`option --${quantized} expected a quantized net, got --float`);
-  if (float && signs)
-    throw new UsageError(`option --float expected a recipe without a stream of integers, got ${name}`);
   if (float) return floatTwin(made());
   if (bits === undefined) return made();
   const most = quantizer === 'aqe' ? 4 : 7;

@@ -1,8 +1,8 @@
 // A network from its description to tapes: the latent weights and statistics as tensors, the training pass with batch
 // statistics and estimators, and the evaluation pass with integer weights and integer thresholds, which computes what the
-// exported network will; of a float twin, with its weights and activations as they are. Layers follow BNN (Courbariaux et al. 2016, Algorithm 1): product with quantized weights, max
-// pooling behind convolutions, normalization, activation; the last layer keeps its normalized sums as scores.
-// Convolutions beside a stream have the formulas of residual.ts.
+// exported network will; of a float twin, with its weights and activations as they are. Layers follow BNN (Courbariaux et al.
+// 2016, Algorithm 1): product with quantized weights, max pooling behind convolutions, normalization, activation; the last
+// layer keeps its normalized sums as scores. Convolutions beside a stream have the formulas of residual.ts.
 import { ap2 } from '../numerics/ap2.js';
 import type { Affine } from '../numerics/batchnorm.js';
 import type { Random } from '../numerics/random.js';
@@ -27,12 +27,14 @@ import {
   type BatchNormTensors,
   type ImageShape,
 } from './layers.js';
-import { grid, HARD_TANH, RELU } from './maps.js';
+import { grid } from './maps.js';
 import { MEAN_BOUND, MEAN_STEP, type IntegerWeights, type Staircase, type TrainedLayer } from './network.js';
 import {
   activate,
+  floatMap,
   integerWeights,
   isFloatActivation,
+  isFloatWeights,
   quantizeWeights,
   staircase,
   type ActivationQuantizer,
@@ -45,6 +47,7 @@ import {
   join,
   mean,
   INTEGER_STREAM,
+  MEANS,
   STREAM,
   STREAM_EPSILON,
   streamMultipliers,
@@ -85,8 +88,8 @@ interface Evaluation {
   /** Integer weights, (O, I); of a float twin the weights. */
   readonly weights: Tensor;
   /**
-   * (2, C) scale and shift where the activation is a sign; biases (C) beside a stream; a staircase's table (T + 1, C) elsewhere; of a float twin (C, C)
-   * with the scales on its diagonal.
+   * (2, C) scale and shift where the activation is a sign; biases (C) beside a stream; a staircase's table (T + 1, C)
+   * elsewhere; of a float twin (C, C) with the scales on its diagonal.
    */
   readonly decisions: Tensor;
   /** (T + 1) of a staircase; of a float twin (C) shifts. */
@@ -149,7 +152,7 @@ export class Model {
           ? null
           : staircase(activation);
       const rows = float ? outputs : isSign(steps) ? 2 : 1 + (steps?.cuts.length ?? 0);
-      const decisions = spec.kind === 'residual' ? [outputs] : [rows, outputs];
+      const decisions = spec.kind === 'residual' && !float ? [outputs] : [rows, outputs];
       const layer: Layer = {
         spec,
         quantizer: spec.weights ?? { kind: 'sign' },
@@ -182,9 +185,9 @@ export class Model {
     this.parameters = this.#layers.flatMap(({ spec, fan, quantizer, weights, norm }) => [
       // A straight-through estimator passes nothing to weights beyond 1; the slope of tanh never ends, nor that of no
       // quantizer.
-      { tensor: weights, fan, clip: quantizer.kind === 'dorefa' || quantizer.kind === 'float' ? null : 1 },
-      // Beside a stream gamma bounds what a sum is worth.
-      { tensor: norm.gamma, fan: null, clip: spec.kind === 'residual' ? 1 : null },
+      { tensor: weights, fan, clip: quantizer.kind === 'dorefa' || isFloatWeights(quantizer) ? null : 1 },
+      // Beside a stream of integers gamma bounds what a sum is worth.
+      { tensor: norm.gamma, fan: null, clip: spec.kind === 'residual' && !isFloatWeights(quantizer) ? 1 : null },
       { tensor: norm.beta, fan: null, clip: null },
     ]);
   }
@@ -259,13 +262,15 @@ export class Model {
           stream && layer.activation
             ? activate(tape, activations, layer.activation, noise(2), `${name} activations`)
             : activations;
-        const y = batchNorm(tape, sumsOf(tape, bits, layer, weights, path), norm, `${name} norm`, STREAM_EPSILON);
+        const y = batchNorm(tape, sumsOf(tape, bits, layer, weights, path), norm, `${name} norm`, epsilonOf(layer));
         const way = stream && activations;
-        activations = join(tape, way, y, placeOf(spec, layer, samples), STREAM, `${name} stream`);
+        const rounded = isFloatWeights(layer.quantizer) ? null : STREAM;
+        activations = join(tape, way, y, placeOf(spec, layer, samples), rounded, `${name} stream`);
         return;
       }
       if (layer.stream) {
-        activations = mean(tape, activations, imageOf(layer.stream, samples), `${spec.name} means`);
+        const rounded = isFloatWeights(layer.quantizer) ? null : MEANS;
+        activations = mean(tape, activations, imageOf(layer.stream, samples), rounded, `${spec.name} means`);
         features = activations;
       }
       const sums = sumsOf(tape, activations, layer, weights, path);
@@ -308,8 +313,12 @@ export class Model {
     const samples = x.size / product(this.inputShape);
     let activations = x;
     for (const layer of this.#layers) {
-      const { spec, evaluation, activation } = layer;
+      const { spec, evaluation } = layer;
       const { weights, decisions, values, steps } = evaluation;
+      if (isFloatWeights(layer.quantizer)) {
+        activations = floatPass(tape, activations, layer, samples);
+        continue;
+      }
       if (spec.kind === 'residual') {
         const bits = layer.stream ? sign(tape, activations, `${spec.name} signs`) : activations;
         const sums = sumsOf(tape, bits, layer, weights);
@@ -326,12 +335,7 @@ export class Model {
       const integers = binary ? sign(tape, weights, `${spec.name} integer signs`) : weights;
       const sums = sumsOf(tape, activations, layer, integers);
       const label = `${spec.name} levels`;
-      if (activation && isFloatActivation(activation)) {
-        // A product more instead of a kernel of its own, for networks that are only measured.
-        const scaled = dense(tape, sums, decisions, `${spec.name} scaled`);
-        const shifted = addBias(tape, scaled, values, `${spec.name} shifted`);
-        activations = map(tape, shifted, activation.kind === 'relu' ? RELU : HARD_TANH, label);
-      } else if (!steps) activations = sums;
+      if (!steps) activations = sums;
       else if (isSign(steps)) activations = affineSign(tape, sums, decisions, label);
       else activations = staircaseOf(tape, sums, decisions, values, label);
     }
@@ -343,7 +347,7 @@ export class Model {
     let last: Affine = { scale: new Float32Array(), shift: new Float32Array() };
     for (const layer of this.#layers) {
       const { evaluation } = layer;
-      if (layer.quantizer.kind === 'float') {
+      if (isFloatWeights(layer.quantizer)) {
         last = await normalization(backend, layer);
         backend.write(evaluation.weights, await backend.read(layer.weights));
         const { scale, shift } = last;
@@ -390,7 +394,7 @@ export class Model {
 
   /** Whether the network is a float twin, which read() has no layers of. */
   get isFloat(): boolean {
-    return this.#layers.some(({ quantizer }) => quantizer.kind === 'float');
+    return this.#layers.some(({ quantizer }) => isFloatWeights(quantizer));
   }
 
   /** Reads the trained layers back. @throws RangeError for a float twin */
@@ -399,8 +403,7 @@ export class Model {
     for (const layer of this.#layers) {
       const { spec, quantizer, inputShape, inputs } = layer;
       const { name, outputs } = spec;
-      if (quantizer.kind === 'float')
-        throw new RangeError(`layer "${name}" expected quantized weights, got float ones`);
+      if (isFloatWeights(quantizer)) throw new RangeError(`layer "${name}" expected quantized weights, got float ones`);
       const { weights, affine } = await evaluated(backend, layer, quantizer);
       if (spec.kind === 'residual') {
         const { flipped, ...integers } = streamMultipliers(affine, sumBound(layer, weights), name);
@@ -446,17 +449,17 @@ async function evaluated(
 /** A layer's normalization as a scale and a shift of sums in units of `unit`. */
 async function normalization(
   backend: Backend,
-  { spec, norm }: Layer,
+  layer: Layer,
   unit: (channel: number) => number = () => 1,
 ): Promise<Affine> {
+  const { spec, norm } = layer;
   const [gamma, beta] = [await backend.read(norm.gamma), await backend.read(norm.beta)];
   const running = await backend.read(norm.running);
   const scale = new Float32Array(spec.outputs);
   const shift = new Float32Array(spec.outputs);
   for (let c = 0; c < spec.outputs; c++) {
     const spread = running[spec.outputs + c];
-    const epsilon = spec.kind === 'residual' ? STREAM_EPSILON : BATCH_NORM_EPSILON;
-    const k = normOf(spec) === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + epsilon);
+    const k = normOf(spec) === 'shift' ? ap2(gamma[c]) * ap2(spread) : gamma[c] / Math.sqrt(spread + epsilonOf(layer));
     scale[c] = k * unit(c);
     shift[c] = beta[c] - running[c] * k;
   }
@@ -472,6 +475,32 @@ function sumBound({ spec, inputs, inputBound }: Layer, { values }: IntegerWeight
     most = Math.max(most, sum);
   }
   return most * inputBound;
+}
+
+/** Of a normalization; beside a stream of integers it bounds what a sum is worth. */
+function epsilonOf(layer: Layer): number {
+  return layer.spec.kind === 'residual' && !isFloatWeights(layer.quantizer) ? STREAM_EPSILON : BATCH_NORM_EPSILON;
+}
+
+/** A float layer's part of the evaluation pass: with a product more for the scales, as such a network is only measured. */
+function floatPass(tape: Tape, x: Tensor, layer: Layer, samples: number): Tensor {
+  const { spec, stream, activation, evaluation } = layer;
+  const { name } = spec;
+  const activated = (y: Tensor): Tensor => {
+    return activation && isFloatActivation(activation) ? map(tape, y, floatMap(activation), `${name} levels`) : y;
+  };
+  const normalized = (sums: Tensor): Tensor => {
+    const scaled = dense(tape, sums, evaluation.decisions, `${name} scaled`);
+    return addBias(tape, scaled, evaluation.values, `${name} shifted`);
+  };
+  if (spec.kind === 'residual') {
+    const y = normalized(sumsOf(tape, stream ? activated(x) : x, layer, evaluation.weights));
+    return join(tape, stream && x, y, placeOf(spec, layer, samples), null, `${name} stream`);
+  }
+  const inputs = stream ? mean(tape, x, imageOf(stream, samples), null, `${name} means`) : x;
+  const sums = sumsOf(tape, inputs, layer, evaluation.weights);
+  // Scores are normalized on the host, as those of integers are.
+  return activation ? activated(normalized(sums)) : sums;
 }
 
 function isBinary(quantizer: WeightQuantizer | FloatWeights): boolean {
@@ -532,20 +561,19 @@ function placeOf({ outputs, stride = 1 }: ResidualSpec, { inputShape }: Layer, s
 }
 
 function checkResidual(
-  { name, kernel, stride = 1, outputs, weights, activation }: ResidualSpec,
+  { name, kernel, stride = 1, outputs, activation }: ResidualSpec,
   shape: readonly number[],
   joined: boolean,
 ) {
   const fail = (expected: string, got: string): never => {
     throw new RangeError(`residual "${name}" expected ${expected}, got ${got}`);
   };
-  if (weights?.kind === 'float') fail('quantized weights, as a stream has no float twin', 'float');
   if (kernel % 2 !== 1) fail('a kernel of odd side', String(kernel));
   const [height, width, channels] = shape;
   if (stride === 2 && (height % 2 || width % 2)) fail('even sides to halve', `[${shape.join(', ')}]`);
   if (!joined) return;
   if (outputs !== channels && outputs !== 2 * channels) fail(`${channels} or ${2 * channels} outputs`, String(outputs));
-  if (activation !== 'sign' && (isFloatActivation(activation) || !isSign(staircase(activation))))
+  if (activation !== 'sign' && !isFloatActivation(activation) && !isSign(staircase(activation)))
     fail('an activation of 1 bit, -1 and +1', activation.kind);
 }
 

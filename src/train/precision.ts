@@ -87,6 +87,14 @@ export function isFloatActivation(activation: ActivationQuantizer | FloatActivat
   return activation.kind === 'hardTanh' || activation.kind === 'relu';
 }
 
+export function isFloatWeights(weights: WeightQuantizer | FloatWeights): weights is FloatWeights {
+  return weights.kind === 'float';
+}
+
+export function floatMap({ kind }: FloatActivation): MapSpec {
+  return kind === 'relu' ? RELU : HARD_TANH;
+}
+
 const TERNARY_THRESHOLD = 0.35;
 
 function bitsWithin(
@@ -206,9 +214,8 @@ export function activate(
 ): Tensor {
   switch (quantizer.kind) {
     case 'hardTanh':
-      return map(tape, x, HARD_TANH, label);
     case 'relu':
-      return map(tape, x, RELU, label);
+      return map(tape, x, floatMap(quantizer), label);
     case 'sign':
       return quantizer.aqe
         ? map(tape, x, { op: 'sign', a: 0, b: 0 }, label, blend(quantizer.aqe))

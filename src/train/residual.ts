@@ -9,6 +9,7 @@
 // is, where the normalization has epsilon = 1 / step^2 and |gamma| <= 1: |gamma| / sqrt(variance + epsilon) <= step.
 // Evaluation has m = k 2^(30-f), with f such that (a + bias) k and half a step of it, 2^(f-1), stay below 2^24: multiples of
 // 2^-f that float32 adds and rounds exactly. They are the weights of the evaluation's product, so that it needs no other.
+// A float twin has the same ways, where nothing is rounded.
 import type { Affine } from '../numerics/batchnorm.js';
 import { concat, map, pool, scaled, weightedSum, type ImageShape } from './layers.js';
 import { grid, type MapSpec } from './maps.js';
@@ -34,16 +35,19 @@ export interface StreamPlace {
 export const STREAM = grid(STREAM_STEP, STREAM_BOUND * STREAM_STEP);
 export const INTEGER_STREAM = grid(1, STREAM_BOUND);
 
-/** Normalized sums y to the next values of the stream, by `rounded`; `x` is null where the stream begins. */
+/** 8-bit means of the stream, as real numbers. */
+export const MEANS = grid(MEAN_STEP, MEAN_BOUND * MEAN_STEP);
+
+/** Normalized sums y to the next values of the stream, by `rounded` if at all; `x` is null where the stream begins. */
 export function join(
   tape: Tape,
   x: Tensor | null,
   y: Tensor,
   place: StreamPlace,
-  rounded: MapSpec,
+  rounded: MapSpec | null,
   label: string,
 ): Tensor {
-  if (!x) return map(tape, y, rounded, label);
+  if (!x) return round(tape, y, rounded, label);
   const sum = weightedSum(
     tape,
     [
@@ -52,28 +56,32 @@ export function join(
     ],
     `${label} sum`,
   );
-  return map(tape, sum, rounded, label);
+  return round(tape, sum, rounded, label);
 }
 
 function shortcut(
   tape: Tape,
   x: Tensor,
   { shape, stride, outputs }: StreamPlace,
-  rounded: MapSpec,
+  rounded: MapSpec | null,
   label: string,
 ): Tensor {
   let way = x;
   if (stride === 2) {
     way = pool(tape, way, shape, { size: 2, average: true }, `${label} means`);
-    way = map(tape, way, rounded, `${label} rounded means`);
+    way = round(tape, way, rounded, `${label} rounded means`);
   }
   return outputs === shape.channels ? way : concat(tape, [way, way], `${label} doubled`);
 }
 
-/** Means over the picture as 8-bit numbers, real ones: x (B * H * W, C), y (B, C). */
-export function mean(tape: Tape, x: Tensor, shape: ImageShape, label: string): Tensor {
+function round(tape: Tape, x: Tensor, rounded: MapSpec | null, label: string): Tensor {
+  return rounded ? map(tape, x, rounded, label) : x;
+}
+
+/** Means over the picture, by `rounded` if at all: x (B * H * W, C), y (B, C). */
+export function mean(tape: Tape, x: Tensor, shape: ImageShape, rounded: MapSpec | null, label: string): Tensor {
   const means = pool(tape, x, shape, { size: shape.height, average: true }, `${label} of pixels`);
-  return map(tape, means, grid(MEAN_STEP, MEAN_BOUND * MEAN_STEP), label);
+  return round(tape, means, rounded, label);
 }
 
 /** The same of the stream's integers: integers. */

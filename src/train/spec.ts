@@ -37,7 +37,7 @@ export interface ConvSpec extends ProductSpec {
 /**
  * A convolution beside a stream of 16-bit integers, of its signs, whose normalized sums are added to it (residual.ts). The first
  * one in a row begins the stream: it takes what it gets, and has nothing to add to. A dense layer ends it and takes the mean
- * over the picture, whose sides are equal powers of two then.
+ * over the picture, whose sides are equal powers of two then. A float twin has a stream of float32, of its hard tanh.
  */
 export interface ResidualSpec extends Omit<ProductSpec, 'norm' | 'dropout'> {
   readonly kind: 'residual';

@@ -67,6 +67,19 @@ test("cifar10-tiny's Adam draws latent weights back, and what normalizes their s
   assert.equal([decayOf(true), decayOf(false)], [0.02, 0]);
 });
 
+test('every recipe has a float twin of the same size, which nothing bounds', () => {
+  for (const name of names) {
+    const [net, twin] = [false, true].map((float) => new Model(shapeOf(name), recipeOf(name, { float }).layers(10)));
+    assert.equal([net.isFloat, twin.isFloat], [false, true], name);
+    const sizes = ({ parameters }: Model) => parameters.map((parameter) => parameter.tensor.size);
+    assert.equal(sizes(twin), sizes(net), name);
+    assert.ok(
+      twin.parameters.every(({ clip }) => clip === null),
+      name,
+    );
+  }
+});
+
 test('recipes for CIFAR-10 take as many widths as they have', () => {
   const outputs = (name: RecipeName, widths: string): number[] =>
     recipeOf(name, { widths })

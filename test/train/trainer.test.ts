@@ -286,6 +286,11 @@ test('Model refuses streams that have no integer form', () => {
   assert.throws(() => new Model(shape, [conv(8)]), /expected a dense layer at the end of a stream/);
   const wide = { ...conv(8), activation: { kind: 'unit', bits: 2 } } as const;
   assert.throws(() => new Model(shape, [conv(8), wide, scores]), /"r8" expected an activation of 1 bit/);
+  const half = { ...conv(8), weights: { kind: 'float' } } as const;
+  assert.throws(
+    () => new Model(shape, [half, scores]),
+    /"r8" expected weights and activations all quantized or all float/,
+  );
   const { parameters } = new Model([32, 32, 3], cifar10Resnet().layers(10));
   assert.is(parameters.length, 3 * 14);
   assert.is(parameters.at(-3)!.tensor.size, 2560);

@@ -167,26 +167,29 @@ export function trainingTests(test: ReturnType<typeof suite>, open: () => NonNul
     );
   });
 
-  for (const [activation, recipe] of [
-    ['hardTanh', CONV_RECIPE],
-    ['relu', { ...CONV_RECIPE, layers: (n: number) => withPrecision(CONV_RECIPE.layers(n), lowBits('dorefa', 2, 2)) }],
+  const unit = (n: number) => withPrecision(CONV_RECIPE.layers(n), lowBits('dorefa', 2, 2));
+  for (const [name, activation, recipe, data] of [
+    ['hard tanh', 'hardTanh', CONV_RECIPE, DATA],
+    ['ReLU', 'relu', { ...CONV_RECIPE, layers: unit }, DATA],
+    ['a stream', 'hardTanh', RESIDUAL_RECIPE, PICTURES],
   ] as const) {
-    test(`trainFloat() measures a float twin of ${activation} as a float64 pass over its state does`, async () => {
+    test(`trainFloat() measures a float twin of ${name} as a float64 pass over its state does`, async () => {
       const twin = floatTwin(recipe);
       assert.equal(twin.layers(3)[0].activation, { kind: activation });
-      const { test: answers, state, record } = await trainFloat(twin, DATA, { device: open() });
+      const { test: answers, state, record } = await trainFloat(twin, data, { device: open() });
       assert.is(record.recipe, `${recipe.name}-float`);
       assert.is(record.testAccuracy, answers.accuracy);
+      const size = data.inputShape.reduce((a, b) => a * b);
       const scores = Array.from({ length: 40 }, (_, i) =>
-        floatScores(twin.layers(3), state, DATA.inputShape, DATA.test.samples.subarray(25 * i, 25 * (i + 1))),
+        floatScores(twin.layers(3), state, data.inputShape, data.test.samples.subarray(size * i, size * (i + 1))),
       ).flat();
       const largest = scores.reduce((max, value, i) => Math.max(max, Math.abs(value - answers.scores[i])), 0);
-      console.log(`  float twin of ${activation}: scores at most ${largest.toExponential(1)} from float64`);
+      console.log(`  float twin of ${name}: scores at most ${largest.toExponential(1)} from float64`);
       assert.ok(largest < 1e-4, `${largest}`);
       assert.ok(answers.accuracy > 0.9, `test accuracy ${answers.accuracy}`);
       // It may teach the quantized one.
       const teacher = { layers: twin.layers(3), state };
-      const { test: taught } = await train(recipe, DATA, { device: open(), teacher });
+      const { test: taught } = await train(recipe, data, { device: open(), teacher });
       assert.ok(taught.accuracy > 0.6, `test accuracy ${taught.accuracy}`);
     });
   }
