@@ -64,19 +64,25 @@ for (const cell of ['lstm', 'rnn'] as const) {
   });
 }
 
-test('every quantizer of weights, other bits, dropout and characters train and export to the same losses', async () => {
+test('every quantizer of weights, other bits, dropout, ties and characters train and export to the same losses', async () => {
   const cases: readonly (readonly [LanguageRecipe, number])[] = [
     [recipeOf('lstm', { weights: { kind: 'log', bits: 4 }, activationBits: 4 }), 2.4],
     [recipeOf('rnn', { weights: { kind: 'power', bits: 3 }, activationBits: 3 }), 2.5],
     [recipeOf('lstm', { weights: { kind: 'linear', bits: 2 }, activationBits: 6 }, { embedding: 7, hidden: 13 }), 4],
     [recipeOf('lstm', FOUR, { dropout: 0.2, learningRate: { kind: 'plateau', start: 3e-2, factor: 0.5 } }), 2.4],
+    [recipeOf('lstm', FOUR, { embedding: 32, tied: true, dropout: 0.2 }), 2.4],
+    [recipeOf('rnn', { weights: { kind: 'log', bits: 4 }, activationBits: 5 }, { embedding: 32, tied: true }), 2.5],
     [recipeOf('rnn', FOUR, { unit: 'character', epochs: 2 }), 2],
   ];
   for (const [recipe, bound] of cases) {
     const result = await trained(recipe, { epochs: Math.min(3, recipe.epochs) });
     const { weights, activationBits } = recipe.quantization!;
-    const name = `${recipe.cell} ${weights.kind} ${weights.bits}/${activationBits}, ${recipe.unit}s`;
+    const tied = recipe.tied ? ', tied' : '';
+    const name = `${recipe.cell} ${weights.kind} ${weights.bits}/${activationBits}, ${recipe.unit}s${tied}`;
     assert.ok(result.perplexity < bound, `${name}: ${result.perplexity}`);
+    const { table, outputWeights } = result.network!;
+    const same = table.length === outputWeights.length && table.every((value, i) => value === outputWeights[i]);
+    assert.is(same, recipe.tied === true, name);
     await agrees(name, result, recipe.unit);
   }
 });
@@ -112,6 +118,7 @@ test('trainLanguageModel() refuses options and texts out of range, and stops', a
   assert.match(await message(trained(recipe, { epochs: 0 })), /"epochs" expected an integer >= 1, got 0/);
   assert.match(await message(trained(recipe, { seed: 0.5 })), /"seed" expected an integer, got 0.5/);
   assert.match(await message(trained(recipe, { limit: 120 })), /at least 121 tokens, a batch, got 120/);
+  assert.match(await message(trained({ ...recipe, tied: true })), /tied embedding expected the width .* 32, got 16/);
   assert.match(await message(trained(recipe, {}, grammar('character'))), /"data" expected words, got characters/);
   const stop = new AbortController();
   const stopped = trained(recipe, { signal: stop.signal, onProgress: () => stop.abort() });
@@ -123,16 +130,19 @@ test("the papers' recipes are 4/4 at their sizes, and their twins are float", ()
   assert.equal(of(ptbLstm()), { cell: 'lstm', hidden: 300, unit: 'word', quantization: FOUR });
   assert.equal(of(ptbCharRnn()), { cell: 'rnn', hidden: 2048, unit: 'character', quantization: FOUR });
   for (const recipe of [ptbLstm, ptbCharRnn]) {
-    const [plain, better] = [recipe(), recipe({ variant: 'better' })];
-    assert.ok(better.dropout > 0);
-    assert.is(better.learningRate.kind, 'plateau');
-    assert.equal(better.quantization, FOUR);
-    const { name, quantization, ...rest } = recipe({ float: true });
-    assert.equal({ ...rest, name: plain.name, quantization: FOUR }, plain);
-    assert.is(quantization, null);
-    assert.is(name, `${plain.name}-float`);
-    assert.is(recipe({ hidden: 64 }).hidden, 64);
+    assert.ok(recipe({ variant: 'better' }).dropout > 0);
+    for (const variant of ['paper', 'better'] as const) {
+      const plain = recipe({ variant });
+      const { name, quantization, ...rest } = recipe({ variant, float: true });
+      assert.equal({ ...rest, name: plain.name, quantization: FOUR }, plain);
+      assert.is(quantization, null);
+      assert.is(name, `${plain.name}-float`);
+      assert.is(recipe({ variant, hidden: 64 }).hidden, 64);
+    }
   }
+  assert.is(ptbLstm().tied, undefined);
+  const { tied, hidden, embedding } = ptbLstm({ variant: 'better', hidden: 650 });
+  assert.equal([tied, hidden, embedding], [true, 650, 650]);
 });
 
 test('the units of a cell meet, and 4 bits of both sides make steps of 1/8 at 300 units', () => {
@@ -274,14 +284,14 @@ function surrogate(spec: LanguageSpec, values: readonly Float64Array[], carried:
     const parameters = values.map((all, p) =>
       [...all].map((x, i) => (change?.[0] === p && change[1] === i ? x + change[2] : x)),
     );
-    const [table, inputs, recurrent, outputs] = [0, 1, 2, 4].map((p) => parameters[p].map(four)) as [
+    const [table, inputs, recurrent, outputs] = [0, 1, 2, spec.tied ? 0 : 4].map((p) => parameters[p].map(four)) as [
       number[],
       number[],
       number[],
       number[],
     ];
     const bias = parameters[3].map((b) => rounded(b, (x) => nearest(x, scaleIn / 256)));
-    const outputBias = parameters[5].map((b) => rounded(b, (x) => nearest(x, scaleH / 256)));
+    const outputBias = parameters.at(-1)!.map((b) => rounded(b, (x) => nearest(x, scaleH / 256)));
     const dot = (w: readonly number[], row: number, x: readonly number[]) =>
       x.reduce((sum, value, k) => sum + value * w[row * x.length + k], 0);
     let total = 0;
@@ -320,10 +330,15 @@ function surrogate(spec: LanguageSpec, values: readonly Float64Array[], carried:
 }
 
 const SIZES = { vocabulary: 5, embedding: 6, hidden: 4 } as const;
+const NETS = {
+  lstm: { cell: 'lstm', ...SIZES },
+  rnn: { cell: 'rnn', ...SIZES },
+  'tied lstm': { cell: 'lstm', ...SIZES, embedding: 4, tied: true },
+} as const;
 
-for (const cell of ['lstm', 'rnn'] as const) {
-  test(`the gradients of the unrolled float ${cell} are central differences`, async () => {
-    const { cpu, parameters, gradients, run } = await netOf({ cell, ...SIZES, quantization: null });
+for (const [name, net] of Object.entries(NETS)) {
+  test(`the gradients of the unrolled float ${name} are central differences`, async () => {
+    const { cpu, parameters, gradients, run } = await netOf({ ...net, quantization: null });
     let largest = 0;
     parameters.forEach((t, p) => {
       const values = cpu.array(t);
@@ -334,14 +349,14 @@ for (const cell of ['lstm', 'rnn'] as const) {
         largest = Math.max(largest, Math.abs(numeric - gradients[p][i]));
       });
     });
-    console.log(`  ${cell}: largest difference from central differences ${largest.toExponential(1)}`);
+    console.log(`  ${name}: largest difference from central differences ${largest.toExponential(1)}`);
     assert.ok(largest < 1e-8, `${largest}`);
   });
 
-  test(`the gradients of the unrolled quantized ${cell} are those of its smooth parts at the rounded values`, async () => {
+  test(`the gradients of the unrolled quantized ${name} are those of its smooth parts at the rounded values`, async () => {
     // Straight-through: every rounding r(x) acts as x + (r(x0) - x0) with x0 fixed. Written so, the network is smooth, has
     // the quantized values at x0, and central differences of it are the gradients that training uses.
-    const spec: LanguageSpec = { cell, ...SIZES, quantization: FOUR };
+    const spec: LanguageSpec = { ...net, quantization: FOUR };
     const { cpu, carried, parameters, gradients, loss } = await netOf(spec);
     const values = parameters.map((t) => cpu.array(t).slice());
     const smooth = surrogate(spec, values, carried);
@@ -356,7 +371,7 @@ for (const cell of ['lstm', 'rnn'] as const) {
     });
     const size = Math.max(...gradients.map((values) => Math.max(...values.map(Math.abs))));
     console.log(
-      `  ${cell}: largest difference ${largest.toExponential(1)} of gradients up to ${size.toExponential(1)}`,
+      `  ${name}: largest difference ${largest.toExponential(1)} of gradients up to ${size.toExponential(1)}`,
     );
     assert.ok(largest < 1e-8 && size > 0.1, `${largest} of ${size}`);
   });

@@ -24,6 +24,8 @@ export interface LanguageSpec {
   readonly hidden: number;
   /** Null for the float twin. */
   readonly quantization: Quantization | null;
+  /** One latent matrix is both the embedding and the weights of the scores (Press and Wolf 2017). Takes E = H. */
+  readonly tied?: boolean;
 }
 
 /** Dropout in front of the recurrent layer and behind it, not along time (Zaremba et al. 2014). */
@@ -101,8 +103,12 @@ export class LanguageModel {
   readonly #outputWeights: Tensor;
   readonly #outputBias: Tensor;
 
+  /** @throws RangeError if a tied embedding is not as wide as the state */
   constructor(spec: LanguageSpec) {
-    const { cell, vocabulary, embedding, hidden } = spec;
+    const { cell, vocabulary, embedding, hidden, tied = false } = spec;
+    if (tied && embedding !== hidden) {
+      throw new RangeError(`a tied embedding expected the width of the state, ${hidden}, got ${embedding}`);
+    }
     const rows = hidden * (cell === 'lstm' ? 4 : 1);
     this.spec = spec;
     this.#rounding = roundingOf(spec);
@@ -111,14 +117,14 @@ export class LanguageModel {
     this.#inputWeights = tensor('input weights', [rows, embedding]);
     this.#recurrentWeights = tensor('recurrent weights', [rows, hidden]);
     this.#bias = tensor('bias', [rows]);
-    this.#outputWeights = tensor('output weights', [vocabulary, hidden]);
+    this.#outputWeights = tied ? this.#table : tensor('output weights', [vocabulary, hidden]);
     this.#outputBias = tensor('output bias', [vocabulary]);
     this.parameters = [
       { tensor: this.#table, latent: true },
       { tensor: this.#inputWeights, latent: true },
       { tensor: this.#recurrentWeights, latent: true },
       { tensor: this.#bias, latent: false },
-      { tensor: this.#outputWeights, latent: true },
+      ...(tied ? [] : [{ tensor: this.#outputWeights, latent: true }]),
       { tensor: this.#outputBias, latent: false },
     ];
   }

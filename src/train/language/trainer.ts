@@ -28,6 +28,8 @@ export interface LanguageRecipe {
   readonly hidden: number;
   /** Null for the float twin, which has no file form: the format's cells are integers. */
   readonly quantization: Quantization | null;
+  /** Whether the scores' weights are the embedding's, which takes as many columns as there are hidden units. */
+  readonly tied?: boolean;
   /** In front of the recurrent layer and behind it. 0 for none. */
   readonly dropout: number;
   /** Parts of the text that are read side by side. */
@@ -94,8 +96,9 @@ export async function trainLanguageModel(
   // A limited run validates on its share.
   const share = Math.ceil((data.validation.length * training.length) / data.train.length);
   const validation = data.validation.subarray(0, share);
-  const { cell, embedding, hidden, quantization } = recipe;
-  const spec: LanguageSpec = { cell, vocabulary: data.vocabulary.tokens.length, embedding, hidden, quantization };
+  const { cell, embedding, hidden, quantization, tied } = recipe;
+  const vocabulary = data.vocabulary.tokens.length;
+  const spec: LanguageSpec = { cell, vocabulary, embedding, hidden, quantization, ...(tied && { tied }) };
   const model = new LanguageModel(spec);
   const { backend, close } = await openBackend(options.device ?? 'auto');
   try {
