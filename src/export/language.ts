@@ -38,13 +38,8 @@ export function exportLanguageModel(network: TrainedLanguageModel): Graph {
   const g = new GraphBuilder(network.name, metadataOf(network));
   const token = g.input('token', [1], int32);
   const before = g.input('hidden', [hidden], activation, activationUnit);
-  const table = weightIntegers(network.table, { kind: 'linear', bits: activationBits });
-  const sequence = g.embedding(
-    'embedding',
-    token,
-    { type: activation, shape: [tokens, embedding], values: table },
-    { scale: activationUnit },
-  );
+  const table = weightsOf(network.table, [tokens, embedding], { kind: 'linear', bits: activationBits });
+  const sequence = g.embedding('embedding', token, table, { scale: activationUnit });
   const { limit, lastIndex, step } = arithmetic;
   const range = { minimum: -limit, maximum: limit };
   const biases = roundedBiases(network.bias, units.inputUnit, lastIndex * step);
@@ -73,8 +68,9 @@ export function exportLanguageModel(network: TrainedLanguageModel): Graph {
           },
         );
   const [outputs, ...state] = states;
+  const outputWeights = weightsOf(network.outputWeights, [tokens, hidden], quantizer);
   const scores = g.dense('scores', outputs, {
-    weights: weightsOf(network.outputWeights, [tokens, hidden], quantizer),
+    weights: sameWeights(table, outputWeights) ? table : outputWeights,
     transform: integerAffine(1, roundedBiases(network.outputBias, units.outputUnit, OUTPUT_BIAS_LIMIT)),
     scale: units.outputUnit,
   });
@@ -97,6 +93,12 @@ function metadataOf({ task, unit, cell, vocabulary, quantization, record }: Trai
 function weightsOf(latent: Float32Array, shape: readonly number[], quantizer: WeightQuantizer): WeightSpec {
   const encoding = quantizer.kind === 'linear' ? 'centered' : 'powerOfTwo';
   return { encoding, bits: quantizer.bits, shape, values: weightIntegers(latent, quantizer) };
+}
+
+/** Whether both are one matrix, as tied ones of as many bits are: the file holds it once. */
+function sameWeights(a: WeightSpec, b: WeightSpec): boolean {
+  const equal = a.encoding === b.encoding && a.bits === b.bits && a.shape[1] === b.shape[1];
+  return equal && Float64Array.from(a.values).every((value, i) => value === b.values[i]);
 }
 
 /** As the map `linear` of the trainer rounds, float32 addition included. */

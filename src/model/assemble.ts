@@ -27,6 +27,8 @@ export class Assembler {
   readonly tensors: Tensor[] = [];
   readonly constants: Constant[] = [];
   readonly nodes: Node[] = [];
+  /** Where weights stand that several nodes read, by the object that they came in and their layout. */
+  readonly #weights = new Map<WeightSpec, Map<string, number>>();
 
   tensor(name: string, shape: readonly number[], type: TensorType, scale: number): Built {
     const tensor: Tensor = {
@@ -54,14 +56,18 @@ export class Assembler {
     return this.constants.length - 1;
   }
 
+  /** One object that is handed in twice is one constant. */
   weights(node: string, role: string, spec: WeightSpec, groups = 1, depthwise = false): number {
     const { packing, values } = weightPacking(spec, groups, depthwise);
-    return this.constant(node, role, values, packing);
+    const layout = `${packing.layout} ${packing.groups ?? 1}`;
+    const known = this.#weights.get(spec) ?? new Map<string, number>();
+    const index = known.get(layout) ?? this.constant(node, role, values, packing);
+    this.#weights.set(spec, known.set(layout, index));
+    return index;
   }
 
-  /** @param channels default: as many as the weights of the node that were added last */
-  optional(node: string, spec: TransformSpec | undefined): Transform | undefined {
-    return spec && this.transform(node, spec, this.constants.at(-1)!.shape[0]);
+  optional(node: string, spec: TransformSpec | undefined, channels: number): Transform | undefined {
+    return spec && this.transform(node, spec, channels);
   }
 
   transform(node: string, spec: TransformSpec, channels: number, prefix = ''): Transform {

@@ -123,7 +123,11 @@ export class GraphBuilder {
 
   dense(name: string, input: Built, options: DenseOptions): Built {
     const weights = this.#parts.weights(name, 'weights', options.weights);
-    const operator: Operator = { kind: 'dense', weights, transform: this.#parts.optional(name, options.transform) };
+    const operator: Operator = {
+      kind: 'dense',
+      weights,
+      transform: this.#parts.optional(name, options.transform, options.weights.shape[0]),
+    };
     return this.#parts.one(name, operator, withResidual(input, options), options);
   }
 
@@ -142,7 +146,7 @@ export class GraphBuilder {
       ...paddingOf(options.padding, size, reach, [strideY, strideX]),
       padValue: typeof options.padding === 'object' ? (options.padding.value ?? 0) : 0,
       groups,
-      transform: this.#parts.optional(name, options.transform),
+      transform: this.#parts.optional(name, options.transform, options.weights.shape[0]),
     };
     return this.#parts.one(name, operator, withResidual(input, options), options);
   }
@@ -157,7 +161,7 @@ export class GraphBuilder {
       kind: 'convTranspose2d',
       weights: this.#parts.weights(name, 'weights', options.weights),
       ...{ strideY, strideX, dilationY, dilationX, ...pads, extraBottom, extraRight },
-      transform: this.#parts.optional(name, options.transform),
+      transform: this.#parts.optional(name, options.transform, options.weights.shape[0]),
     };
     return this.#parts.one(name, operator, withResidual(input, options), options);
   }
@@ -260,14 +264,21 @@ export class GraphBuilder {
     return this.#parts.one(name, { kind: 'upsample', height, width }, [input], {});
   }
 
-  /** @param values (V, E) in v of `type` */
+  /**
+   * @param table (V, E): numbers v of `type` as tensors have them, or binary or centered weights, packed, which may be those
+   * of a dense layer too
+   */
   embedding(
     name: string,
     input: Built,
-    table: { readonly type: TensorType; readonly shape: readonly number[]; readonly values: ArrayLike<number> },
+    table:
+      WeightSpec | { readonly type: TensorType; readonly shape: readonly number[]; readonly values: ArrayLike<number> },
     options: Pick<OutputOptions, 'scale'> = {},
   ): Built {
-    const index = this.#parts.constant(name, 'table', table.values, plain(table.shape, table.type));
+    const index =
+      'type' in table
+        ? this.#parts.constant(name, 'table', table.values, plain(table.shape, table.type))
+        : this.#parts.weights(name, 'table', table);
     return this.#parts.one(name, { kind: 'embedding', table: index }, [input], options);
   }
 

@@ -165,6 +165,20 @@ export const MOVE_FIELDS = [
 export const PICK_FIELDS = ['input', 'type', 'count', 'inputStride', 'table', 'rows', 'bytes', 'output'] as const;
 export type PickParams = Readonly<Record<(typeof PICK_FIELDS)[number], number>>;
 
+/** assembly/move.ts */
+export const PICK_PLANES_FIELDS = [
+  'input',
+  'type',
+  'count',
+  'inputStride',
+  'table',
+  'rows',
+  'width',
+  'planes',
+  'output',
+] as const;
+export type PickPlanesParams = Readonly<Record<(typeof PICK_PLANES_FIELDS)[number], number>>;
+
 /** assembly/cell.ts */
 export const CELL_FIELDS = [
   'gates',

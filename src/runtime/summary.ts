@@ -1,5 +1,6 @@
 // The savings table: what each layer would weigh as float32, what it weighs packed, and what it takes in the file. The
-// rows and the file's own structure add up to the file's size, byte for byte.
+// rows and the file's own structure add up to the file's size, byte for byte. A constant that two layers share is counted
+// with the first: it stands in the file once, and so it would as float32.
 import { type Constant, constantsOf, elements, type Graph, storedBits, weightsOf } from '../model/graph.js';
 import { workOf } from '../model/validate.js';
 import type { Memory } from '../plan/plan.js';
@@ -44,13 +45,13 @@ function weightBits({ encoding, bits }: Constant): number {
 export function summarize(graph: Graph, fileBytes: number, memory: Memory): Summary {
   const counted = new Set<number>();
   const layers = graph.nodes.map((node): LayerSummary => {
-    const weights = weightsOf(node.operator).map((index) => graph.constants[index]);
+    const all = weightsOf(node.operator);
+    const weights = all.filter((index) => !counted.has(index)).map((index) => graph.constants[index]);
     const count = weights.reduce((sum, { shape }) => sum + elements(shape), 0);
     const transformed = 'transform' in node.operator && node.operator.transform !== undefined;
     const [n] = transformed ? graph.tensors[node.outputs[0]].shape.slice(-1) : [0];
     let inFile = 0;
     for (const index of constantsOf(node.operator)) {
-      // A constant that two layers share is counted with the first: it stands in the file once.
       if (!counted.has(index)) inFile += graph.constants[index].data.length;
       counted.add(index);
     }
@@ -59,8 +60,8 @@ export function summarize(graph: Graph, fileBytes: number, memory: Memory): Summ
       operator: node.operator.kind,
       output: graph.tensors[node.outputs[0]].shape,
       weights: count,
-      weightBits: weights.length > 0 ? weightBits(weights[0]) : 0,
-      macs: weights.length > 0 && node.operator.kind !== 'embedding' ? workOf(graph, node) : 0,
+      weightBits: all.length > 0 ? weightBits(graph.constants[all[0]]) : 0,
+      macs: all.length > 0 && node.operator.kind !== 'embedding' ? workOf(graph, node) : 0,
       float32Bytes: 4 * count + 8 * n,
       packedBytes: weights.reduce((sum, w) => sum + Math.ceil((elements(w.shape) * weightBits(w)) / 8), 0),
       fileBytes: inFile,

@@ -314,6 +314,17 @@ const embedding: Make = (g, random) => {
   ];
 };
 
+/** Rows out of planes of bits, and sums with the same constant for weights. */
+const packedEmbedding: Make = (g, random) => {
+  const [bits, tied] = [1 + random(8), random(2) === 1];
+  // Bits that a product reads fill their bytes.
+  const width = tied && bits === 1 ? 8 * (1 + random(4)) : one(random, CHANNELS);
+  const table = randomWeights('centered', [one(random, CHANNELS), width], random, bits);
+  const tokens = g.input('tokens', [tied ? 1 : 1 + random(5)], one(random, [int32, int16, levels(5)]));
+  const rows = g.embedding('embed', tokens, table);
+  return tied ? [rows, g.dense('scores', rows, { weights: table })] : [rows];
+};
+
 const heads: Make = (g, random) => {
   const shape = random(2) ? [one(random, CHANNELS)] : [3, one(random, CHANNELS)];
   const x = g.input('x', shape, one(random, ALL), 0.0625);
@@ -376,6 +387,7 @@ export const CASES: Readonly<Record<string, Make>> = {
   pad,
   upsample,
   embedding,
+  packedEmbedding,
   heads,
   recurrent,
 };

@@ -260,6 +260,11 @@ const MAKERS: Readonly<Record<string, Make>> = {
     const x = g.input('scores', [2, 5], int32, 0.125);
     return [g.softmax('probabilities', x), g.argMax('best', x)];
   },
+  'embedding in planes, tied to dense': (g, random) => {
+    const table = randomWeights('centered', [21, 13], random, 3);
+    const rows = g.embedding('embed', g.input('tokens', [1], int32), table);
+    return [rows, g.dense('scores', rows, { weights: table })];
+  },
 };
 
 /** Every model by what it is. */

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GraphError } from '../../src/errors.js';
 import { type Built, GraphBuilder } from '../../src/model/builder.js';
-import type { TensorType } from '../../src/model/graph.js';
+import type { Graph, TensorType } from '../../src/model/graph.js';
 import {
   centered,
   float32,
@@ -17,6 +17,7 @@ import {
   roundingShift,
   signs,
   threshold,
+  type WeightSpec,
 } from '../../src/model/specs.js';
 
 /** The tensor that a node gives for an input. */
@@ -68,6 +69,20 @@ test('GraphBuilder chooses types, and scales where numbers are copied', () => {
   assert.is(apply(floatAffine(1)), 'float32 0');
   assert.is(infer(levels(4), [3], (g, x) => g.reshape('r', x, [3, 1]), 0.5).scale, 0.5);
   assert.is(infer(int8, [3], (g, x) => g.relu('r', x), 0.1).scale, Math.fround(0.1));
+});
+
+test('GraphBuilder stores weights that come as one object once, and equal ones of two objects twice', () => {
+  const table = { encoding: 'centered', bits: 2, shape: [3, 8], values: new Array<number>(24).fill(-3) } as const;
+  const graphOf = (weights: WeightSpec): Graph => {
+    const g = new GraphBuilder('tied');
+    const rows = g.embedding('embed', g.input('token', [1], int32), table);
+    const transform = multiThreshold([0, 0, 0], 1);
+    return g.output(g.dense('scores', rows, { weights, transform })).build();
+  };
+  const [tied, apart] = [graphOf(table), graphOf({ ...table })];
+  const names = ({ constants }: Graph): string[] => constants.map(({ name }) => name);
+  assert.equal(names(tied), ['embed/table', 'scores/thresholds']);
+  assert.equal(names(apart), ['embed/table', 'scores/weights', 'scores/thresholds']);
 });
 
 test('GraphBuilder errors name node, expectation and what came', () => {

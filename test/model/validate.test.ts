@@ -35,6 +35,7 @@ function changed(
 
 const CONV = 'conv2d binary by bits, threshold';
 const INT8 = 'conv2d int8 with residual, requantize';
+const TIED = 'embedding in planes, tied to dense';
 
 test('validate names the place, the rule and what came', () => {
   const bytes = (n: number): Uint8Array => new Uint8Array(n);
@@ -150,6 +151,10 @@ test('validate names the place, the rule and what came', () => {
       /inputs\[0\]" expected int32 or int16 or levels, got "tokens": float32/,
     ],
     [changed('embedding', { constant: [0, { shape: [35] }] }), /constants\[0\]\.data" expected 5 bytes, got 7 bytes/],
+    [
+      changed(TIED, { constant: [0, { encoding: 'ternary', bits: 2, data: bytes(128) }] }),
+      /operator\.table" expected plain values of an encoding that tensors have, got "embed\/table": ternary 2-bit/,
+    ],
     [changed('lstm', { operator: { cellShift: 9 } }), /cellShift" expected a whole number from 0 to 8, got 9/],
     [changed('lstm', { operator: { indexShift: -9 } }), /indexShift" expected a whole number from -8 to 8, got -9/],
     [changed('lstm', { node: { inputs: [2, 0, 0] } }), /inputs\[2\]" expected an int16 state of shape \[5\], got "h"/],

@@ -231,7 +231,10 @@ test('concat, channelShuffle, reshape, pad and upsample move numbers', () => {
 test('embedding takes the nearest row', () => {
   const table = { type: centered(2), shape: [3, 2], values: [-3, -1, 1, 3, -1, -1] };
   const ids = given(int32, [4], [1, 0, 7, -2]);
-  assert.equal(run([ids], (g, [x]) => g.embedding('e', x, table))[0], [1, 3, -3, -1, -1, -1, -3, -1]);
+  const rows = [1, 3, -3, -1, -1, -1, -3, -1];
+  assert.equal(run([ids], (g, [x]) => g.embedding('e', x, table))[0], rows);
+  const packed = { encoding: 'centered', bits: 2, shape: table.shape, values: table.values } as const;
+  assert.equal(run([ids], (g, [x]) => g.embedding('e', x, packed))[0], rows);
 });
 
 test('softmax and argMax', () => {

@@ -10,6 +10,7 @@ import { evaluate } from '../../src/reference/evaluate.js';
 import type { Model } from '../../src/runtime/model.js';
 import { kernelBytes } from '../helpers/builds.js';
 import { denseNetwork, randomInput } from '../helpers/graphs.js';
+import { zoo } from '../helpers/zoo.js';
 
 const graph = denseNetwork({ seed: 21, inputBits: 8, inputs: 50, widths: [33, 10] });
 const file = writeModel(graph);
@@ -120,6 +121,18 @@ test('models do not share memory', async () => {
   b.run(y);
   b.dispose();
   assert.equal(a.run(x), before);
+});
+
+test('summary counts what two layers share with the first', async () => {
+  const tied = await loadBytes(writeModel(zoo.get('embedding in planes, tied to dense')!), {}, kernelBytes);
+  const { layers, float32Bytes, structureBytes, fileBytes } = tied.summary();
+  // 21 rows are 2 blocks of 16, 13 columns 2 bytes, in 3 planes.
+  const columns = layers.map((l) => [l.weights, l.float32Bytes, l.packedBytes, l.fileBytes, l.weightBits, l.macs]);
+  assert.equal(columns, [
+    [273, 1092, 103, 192, 3, 0],
+    [0, 0, 0, 0, 3, 273],
+  ]);
+  assert.equal([float32Bytes, structureBytes], [1092, fileBytes - 192]);
 });
 
 test('summary adds up to the file, byte for byte', async () => {

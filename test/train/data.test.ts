@@ -61,8 +61,8 @@ test('tokenize() ends lines, and batches continue each part of the text', () => 
   assert.equal(tokenize(text, 'word'), ['the', 'cat', 'sat', '<eos>', 'the', 'dog', '<eos>']);
   assert.equal(tokenize(' a b \n', 'character'), ['a', ' ', 'b', '<eos>']);
   const vocabulary = vocabularyOf(tokenize(text, 'word'));
-  assert.equal(vocabulary.tokens, ['the', 'cat', 'sat', '<eos>', 'dog']);
-  assert.equal([...encodeTokens(['dog', 'the'], vocabulary)], [4, 0]);
+  assert.equal(vocabulary.tokens, ['<eos>', 'cat', 'dog', 'sat', 'the']);
+  assert.equal([...encodeTokens(['dog', 'the'], vocabulary)], [2, 4]);
   assert.throws(() => encodeTokens(['the', 'cow'], vocabulary), /token 1 expected to be in the vocabulary, got "cow"/);
   assert.equal([...encodeTokens(['cow'], vocabularyOf(['<unk>', 'a']))], [0]);
 

@@ -24,7 +24,7 @@ import { hasResidual, type Requantize, type Transform, transformTypes } from './
 /** Row v of the table for every v. */
 export interface Embedding {
   readonly kind: 'embedding';
-  /** (V, E), plain, in the type of the output. */
+  /** (V, E) in the type of the output: plain, or centered in blocks16, where a dense layer may read it too. */
   readonly table: number;
 }
 
@@ -68,7 +68,8 @@ export function inferEmbedding(operator: Embedding, scope: Scope): Inference {
   expectInputs(scope, 1);
   const input = expectEncoding(scope, 0, ['int32', 'int16', 'levels']);
   const table = scope.constant('table', operator.table);
-  const type = outputType(scope, 'table', table);
+  const packed = table.encoding === 'centered' && table.layout === 'blocks16';
+  const type = packed ? { encoding: table.encoding, bits: table.bits } : outputType(scope, 'table', table);
   const [, width] = expectRank(scope, 'operator.table', table, 'a table of shape (V, E)');
   const shape = [...input.shape, width];
   return { outputs: [{ shape, types: [type] }], work: elements(shape) };

@@ -118,8 +118,8 @@ function kernelOf(layout: Layout, { geometry, transposed, type, weights: index, 
   if (type.encoding === 'float32') return padValue === 0 ? 'float32' : 'any';
   const levels = type.encoding === 'levels';
   const leveled = levels || (type.encoding === 'centered' && [1, 2, 3, 4, 8].includes(type.bits));
-  // Without SIMD, weights of bits are turned over in place: nobody else may read them.
-  const alone = layout.choice.simd || layout.uses(index) === 1;
+  // Without SIMD, weights that bits meet are turned over in place: nobody else may read them.
+  const alone = layout.choice.simd || type.bits > 1 || layout.uses(index) === 1;
   const small = weights.encoding !== 'float32' && valueRange(weights)[1] <= 127;
   const bytes = layout.choice.simd && type.encoding === 'centered' && type.bits === 8 && padValue === 0;
   if (bytes && small && !isDepthwise(geometry) && inputsOf(geometry) <= CENTERED_INPUTS) {

@@ -3,7 +3,7 @@
 import { elements, type Node, plainBytes, type Tensor } from '../../model/graph.js';
 import { packTensor } from '../../model/values.js';
 import { packedBytes } from '../../numerics/bits.js';
-import { MOVE_DEPTH, type PickParams, rowType } from '../fields.js';
+import { MOVE_DEPTH, type PickParams, type PickPlanesParams, rowType } from '../fields.js';
 import { type Layout, type NodeOf, unsupported } from '../layout.js';
 import { isBits, planRows, rowBytes } from '../rows.js';
 
@@ -172,16 +172,21 @@ export function planUpsample(layout: Layout, node: NodeOf<'upsample'>): void {
 export function planEmbedding(layout: Layout, node: NodeOf<'embedding'>): void {
   const { tensor, place } = layout.input(node);
   const output = layout.output(node);
-  const [rows, width] = layout.graph.constants[node.operator.table].shape as [number, number];
-  const params: PickParams = {
+  const table = layout.graph.constants[node.operator.table];
+  const [rows, width] = table.shape as [number, number];
+  const shared = {
     input: place.address,
     type: rowType(tensor),
     count: elements(tensor.shape),
     inputStride: place.bytes,
     table: layout.constant(node.operator.table),
     rows,
-    bytes: rowBytes(output.tensor, width),
-    output: output.place.address,
   };
+  if (table.layout === 'blocks16') {
+    const params: PickPlanesParams = { ...shared, width, planes: table.bits, output: output.place.address };
+    layout.step(node, 'pick_planes', params);
+    return;
+  }
+  const params: PickParams = { ...shared, bytes: rowBytes(output.tensor, width), output: output.place.address };
   layout.step(node, 'pick', params);
 }

@@ -5,7 +5,7 @@ import { DataError } from '../../errors.js';
 
 export const END = '<eos>';
 
-/** Tokens by number; the numbers follow the order in which tokens first occur. */
+/** Tokens by number. */
 export interface Vocabulary {
   readonly tokens: readonly string[];
   readonly numbers: ReadonlyMap<string, number>;
@@ -19,8 +19,9 @@ export function tokenize(text: string, unit: TextUnit): string[] {
   return lines.flatMap((line) => [...(unit === 'word' ? line.trim().split(/ +/) : line.trim()), END]);
 }
 
+/** Numbers follow the order of code units: that of first occurrence would tell how the text begins, and files hold it. */
 export function vocabularyOf(tokens: Iterable<string>): Vocabulary {
-  const unique = [...new Set(tokens)];
+  const unique = [...new Set(tokens)].sort();
   return { tokens: unique, numbers: new Map(unique.map((token, i) => [token, i])) };
 }
 
