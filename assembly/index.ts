@@ -9,7 +9,7 @@ export { conv_f32, depthwise_f32 } from './fconv';
 export { product_any } from './anyproduct';
 export { rows } from './rowwise';
 export { pool_any } from './window';
-export { move, pick, pick_planes } from './move';
+export { move, pick } from './move';
 export { cell } from './cell';
 
 /** First byte that the static tables do not use. */

@@ -79,12 +79,14 @@ function copyUnit(to: usize, from: usize, unit: i32): void {
 export class PickParams {
   /** (samples, count) numbers of a row type. */
   input: usize;
+  inputStride: usize;
   type: i32;
   count: i32;
-  inputStride: usize;
-  /** (rows) of `bytes` bytes. */
+  /** (rows) of `bytes` bytes, or (rows, width) levels in planes of bits, 16 rows side by side, as weights stand in the file. */
   table: usize;
   rows: i32;
+  /** 0 for rows that stand as they are. */
+  planes: i32;
   bytes: i32;
   /** (samples, count, bytes). */
   output: usize;
@@ -97,70 +99,25 @@ export function pick(params: usize, samples: i32): void {
   for (let s: usize = 0; s < <usize>samples; s++) {
     for (let i = 0; i < p.count; i++) {
       const row = min(max(element(p.type, p.input + s * p.inputStride, i), 0), p.rows - 1);
-      copyUnit(output, p.table + <usize>row * p.bytes, p.bytes);
+      if (p.planes) gatherRow(p, row, output);
+      else copyUnit(output, p.table + <usize>row * p.bytes, p.bytes);
       output += <usize>p.bytes;
     }
   }
 }
 
-@unmanaged
-export class PickPlanesParams {
-  /** (samples, count) numbers of a row type. */
-  input: usize;
-  type: i32;
-  count: i32;
-  inputStride: usize;
-  /** (rows, width) centered levels in blocks of 16 rows, as weights of products stand in the file. */
-  table: usize;
-  rows: i32;
-  width: i32;
-  /** Bits of a level. */
-  planes: i32;
-  /** (samples, count, width): bytes, or packed bits where there is one plane. */
-  output: usize;
-}
-
-/** What pick() does, by rows whose bits lie in planes. */
-export function pick_planes(params: usize, samples: i32): void {
-  const p = changetype<PickPlanesParams>(params);
-  const groups = (p.width + 7) >> 3;
-  let output = p.output;
-  for (let s: usize = 0; s < <usize>samples; s++) {
-    for (let i = 0; i < p.count; i++) {
-      const row = min(max(element(p.type, p.input + s * p.inputStride, i), 0), p.rows - 1);
-      const from = p.table + <usize>((row >> 4) * p.planes * groups) * 16 + <usize>(row & 15);
-      if (p.planes == 1) {
-        for (let g = 0; g < groups; g++) store<u8>(output + <usize>g, load<u8>(from + <usize>g * 16));
-        output += <usize>groups;
-      } else {
-        levelsOf(p, from, groups, output);
-        output += <usize>p.width;
-      }
+/** Bytes of eight bits out of one plane, levels of a byte each out of several. */
+function gatherRow(p: PickParams, row: i32, output: usize): void {
+  const several = p.planes > 1;
+  const groups = several ? (p.bytes + 7) >> 3 : p.bytes;
+  const from = p.table + <usize>((row >> 4) * p.planes * groups) * 16 + <usize>(row & 15);
+  for (let i = 0; i < p.bytes; i++) {
+    let value = 0;
+    for (let plane = p.planes - 1; plane >= 0; plane--) {
+      value <<= 1;
+      if (several) value |= (<i32>load<u8>(from + <usize>(plane * groups + (i >> 3)) * 16) >> (i & 7)) & 1;
+      else value = <i32>load<u8>(from + <usize>i * 16);
     }
+    store<u8>(output + <usize>i, <u8>value);
   }
-}
-
-/** The levels of one row, eight at a time. */
-function levelsOf(p: PickPlanesParams, from: usize, groups: i32, output: usize): void {
-  for (let g = 0; g < groups; g++) {
-    let levels: u64 = 0;
-    for (let plane = 0; plane < p.planes; plane++) {
-      levels |= spread(load<u8>(from + <usize>(plane * groups + g) * 16)) << <u64>plane;
-    }
-    const left = p.width - 8 * g;
-    if (left >= 8) {
-      store<u64>(output, levels);
-      output += 8;
-    } else {
-      for (let i = 0; i < left; i++) store<u8>(output + <usize>i, <u8>(levels >> <u64>(8 * i)));
-    }
-  }
-}
-
-/** Bit i of a byte as byte i, 0 or 1. */
-// @ts-ignore: decorator
-@inline
-function spread(bits: u8): u64 {
-  const alone = (<u64>bits * 0x0101010101010101) & 0x8040201008040201;
-  return ((alone + 0x7f7f7f7f7f7f7f7f) >> 7) & 0x0101010101010101;
 }

@@ -52,4 +52,4 @@ export function powerOfTwo(x: number): number {
   return WORD.getFloat32(0);
 }
 
-const WORD = /* @__PURE__ */ new DataView(new ArrayBuffer(4));
+const WORD = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(4));

@@ -162,22 +162,18 @@ export const MOVE_FIELDS = [
 ] as const;
 
 /** assembly/move.ts */
-export const PICK_FIELDS = ['input', 'type', 'count', 'inputStride', 'table', 'rows', 'bytes', 'output'] as const;
-export type PickParams = Readonly<Record<(typeof PICK_FIELDS)[number], number>>;
-
-/** assembly/move.ts */
-export const PICK_PLANES_FIELDS = [
+export const PICK_FIELDS = [
   'input',
+  'inputStride',
   'type',
   'count',
-  'inputStride',
   'table',
   'rows',
-  'width',
   'planes',
+  'bytes',
   'output',
 ] as const;
-export type PickPlanesParams = Readonly<Record<(typeof PICK_PLANES_FIELDS)[number], number>>;
+export type PickParams = Readonly<Record<(typeof PICK_FIELDS)[number], number>>;
 
 /** assembly/cell.ts */
 export const CELL_FIELDS = [

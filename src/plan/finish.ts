@@ -7,7 +7,8 @@ import { denseGeometry } from '../numerics/geometry.js';
 import { FINISH_CODES, type FinishParams, rowType } from './fields.js';
 import { floatBits } from './i8.js';
 import type { Layout, Placed, Scratch } from './layout.js';
-import { planProduct, type ProductLayer, type ProductTransform } from './product.js';
+import { planProduct, type ProductLayer, type ProductTransform, SIGNS } from './product.js';
+import { BYTES } from './rows.js';
 
 /** Rows of sums, int32 or float32. */
 export interface Sums {
@@ -61,7 +62,7 @@ function fieldsOf(
     case 'multiThreshold': {
       if (!sums.float) break;
       // Levels are what is stored, also of centered numbers.
-      const stored: TensorType = transform.kind === 'threshold' ? type : { encoding: 'levels', bits: 8 };
+      const stored = transform.kind === 'threshold' ? type : BYTES;
       const { constants } = layout.graph;
       const steps = elements(constants[transform.thresholds].shape) / sums.n;
       return { kind: FINISH_CODES.levels, type: rowType(stored), first: at(transform.thresholds), steps };
@@ -98,8 +99,8 @@ function fieldsOf(
   // A transform that products have of their own: a block of theirs, of which only that is read.
   const layer: ProductLayer = {
     geometry: denseGeometry(1, sums.n),
-    activations: { encoding: 'centered', bits: 1 },
-    weights: { encoding: 'centered', bits: 1 },
+    activations: SIGNS,
+    weights: SIGNS,
     padValue: 0,
     transform: productTransform(layout, transform, sums.n)!,
   };

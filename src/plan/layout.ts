@@ -75,7 +75,7 @@ export class Layout {
   readonly steps: Step[] = [];
   readonly prepares: Call[] = [];
   readonly data: Data[] = [];
-  #uses: Map<number, number> | undefined;
+  #uses: Uint32Array | undefined;
   blockBytes = 0;
   preparedBytes = 0;
   scratchBytes = 0;
@@ -97,12 +97,12 @@ export class Layout {
   /** How many fields of operators name the constant. */
   uses(constant: number): number {
     if (this.#uses === undefined) {
-      this.#uses = new Map();
+      this.#uses = new Uint32Array(this.graph.constants.length);
       for (const { operator } of this.graph.nodes) {
-        for (const index of constantsOf(operator)) this.#uses.set(index, (this.#uses.get(index) ?? 0) + 1);
+        for (const index of constantsOf(operator)) this.#uses[index]++;
       }
     }
-    return this.#uses.get(constant) ?? 0;
+    return this.#uses[constant];
   }
 
   input(node: Node, i = 0): Placed {

@@ -20,7 +20,7 @@ import {
   SLACK,
   type Step,
 } from './layout.js';
-import { planActivate, planAdd, planApplyTransform, planConvert, planLookUp } from './operators/elementwise.js';
+import { planActivate, planAdd, planApplyTransform, planConvert } from './operators/elementwise.js';
 import { planHead } from './operators/heads.js';
 import { planAvgPool, planGlobalAvgPool, planMaxPool } from './operators/pools.js';
 import { planConv2d, planConvTranspose2d, planDense } from './operators/products.js';
@@ -28,8 +28,8 @@ import { planCell } from './operators/recurrent.js';
 import {
   planChannelShuffle,
   planConcat,
-  planEmbedding,
   planPad,
+  planPick,
   planReshape,
   planUpsample,
   sharesBytes,
@@ -151,7 +151,7 @@ const PLANNERS: { readonly [K in Operator['kind']]: Planner<K> } = {
   globalAvgPool: planGlobalAvgPool,
   applyTransform: planApplyTransform,
   activate: planActivate,
-  lookUp: planLookUp,
+  lookUp: planPick,
   add: planAdd,
   convert: planConvert,
   concat: planConcat,
@@ -159,7 +159,7 @@ const PLANNERS: { readonly [K in Operator['kind']]: Planner<K> } = {
   reshape: planReshape,
   pad: planPad,
   upsample: planUpsample,
-  embedding: planEmbedding,
+  embedding: planPick,
   rnn: planCell,
   lstm: planCell,
   gru: planCell,

@@ -33,6 +33,9 @@ export type ProductTransform =
   | { readonly kind: 'affine'; readonly multipliers: number; readonly biases: number }
   | ({ readonly kind: 'finish' } & Finish);
 
+/** Signs, of activations or weights. */
+export const SIGNS = { encoding: 'centered', bits: 1 } as const;
+
 export interface ProductLayer {
   readonly geometry: ConvGeometry;
   readonly activations: ActivationFormat;

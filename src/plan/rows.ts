@@ -1,15 +1,22 @@
 // Steps of the kernel `rows`: operators that look at numbers one by one, or row by row.
 import { elements, type Node, plainBytes, type TensorType } from '../model/graph.js';
 import { ROWS_CODES, type RowsParams, rowType } from './fields.js';
-import type { Layout, Scratch } from './layout.js';
+import type { Layout, Placed, Scratch } from './layout.js';
 
 /** Numbers that rows are made of where their ends do not matter: few enough to stay in an L1 cache. */
 const ROW_NUMBERS = 2048;
+
+/** What a byte is, whatever it stands for. */
+export const BYTES: TensorType = { encoding: 'levels', bits: 8 };
 
 /** Rows in linear memory, one sample after the other. */
 export interface Rows {
   readonly type: TensorType;
   readonly address: number;
+}
+
+export function rowsOf({ tensor, place }: Placed): Rows {
+  return { type: tensor, address: place.address };
 }
 
 export interface RowsStep {

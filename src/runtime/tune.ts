@@ -5,7 +5,7 @@
 import type { ConvGeometry } from '../numerics/geometry.js';
 import { type KernelChoice, SLACK } from '../plan/layout.js';
 import { PAGE } from '../plan/plan.js';
-import { planProduct, type ProductLayer } from '../plan/product.js';
+import { planProduct, type ProductLayer, SIGNS } from '../plan/product.js';
 import { instantiateKernels, type KernelInfo } from '../wasm/instantiate.js';
 
 /** What runs where nothing was measured: right for x64, and for hosts whose clock stands still while code runs. */
@@ -50,8 +50,8 @@ export function tune(module: WebAssembly.Module, { heapBase }: KernelInfo): Cand
 
   const layer: ProductLayer = {
     geometry: GEOMETRY,
-    activations: { encoding: 'centered', bits: 1 },
-    weights: { encoding: 'centered', bits: 1 },
+    activations: SIGNS,
+    weights: SIGNS,
     padValue: 0,
     transform: { kind: 'bits', thresholds },
   };

@@ -9,7 +9,6 @@ import {
   FINISH_FIELDS,
   MOVE_FIELDS,
   PICK_FIELDS,
-  PICK_PLANES_FIELDS,
   ROWS_FIELDS,
   WINDOW_FIELDS,
 } from '../../src/plan/fields.js';
@@ -121,7 +120,6 @@ const CLASSES: readonly (readonly [string, string, readonly string[]])[] = [
   ['window.ts', 'WindowParams', WINDOW_FIELDS],
   ['move.ts', 'MoveParams', MOVE_FIELDS],
   ['move.ts', 'PickParams', PICK_FIELDS],
-  ['move.ts', 'PickPlanesParams', PICK_PLANES_FIELDS],
   ['cell.ts', 'CellParams', CELL_FIELDS],
 ];
 

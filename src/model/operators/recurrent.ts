@@ -68,8 +68,7 @@ export function inferEmbedding(operator: Embedding, scope: Scope): Inference {
   expectInputs(scope, 1);
   const input = expectEncoding(scope, 0, ['int32', 'int16', 'levels']);
   const table = scope.constant('table', operator.table);
-  const packed = table.encoding === 'centered' && table.layout === 'blocks16';
-  const type = packed ? { encoding: table.encoding, bits: table.bits } : outputType(scope, 'table', table);
+  const type = outputType(scope, 'table', table);
   const [, width] = expectRank(scope, 'operator.table', table, 'a table of shape (V, E)');
   const shape = [...input.shape, width];
   return { outputs: [{ shape, types: [type] }], work: elements(shape) };

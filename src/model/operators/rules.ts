@@ -63,10 +63,13 @@ export function sameType(a: ValueType, b: ValueType): boolean {
   return a.encoding === b.encoding && a.bits === b.bits;
 }
 
-/** The type of the numbers of a constant that an output takes over; ternary and powerOfTwo are refused. */
+/**
+ * The type of the numbers of a constant that an output takes over, plain or in blocks16; ternary and powerOfTwo are
+ * refused.
+ */
 export function outputType(scope: Scope, field: string, constant: Constant): TensorType {
-  const { encoding, bits } = constant;
-  if (encoding === 'ternary' || encoding === 'powerOfTwo' || constant.layout !== 'plain') {
+  const { encoding, bits, layout } = constant;
+  if (encoding === 'ternary' || encoding === 'powerOfTwo' || (layout !== 'plain' && layout !== 'blocks16')) {
     misfit(scope, `operator.${field}`, 'plain values of an encoding that tensors have', constant);
   }
   return { encoding, bits };

@@ -1,25 +1,17 @@
 // Operators that look at one number at a time, or at one of each of two inputs.
-import { elements, largestSize, type TensorType, valueRange } from '../../model/graph.js';
+import { largestSize, type TensorType, valueRange } from '../../model/graph.js';
+import { INT32 } from '../../model/operators/rules.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
-import { type PickParams, rowType } from '../fields.js';
 import { planFinish, within } from '../finish.js';
 import { floatBits } from '../i8.js';
 import type { Layout, NodeOf } from '../layout.js';
-import { planRows, rowBytes, type Rows } from '../rows.js';
-
-const BYTES: TensorType = { encoding: 'levels', bits: 8 };
-const INT32: TensorType = { encoding: 'int32', bits: 0 };
+import { planRows, rowsOf } from '../rows.js';
 
 /** The first input and the output of a node, as rows. */
 function ends(layout: Layout, node: NodeOf<'applyTransform' | 'activate' | 'add' | 'convert'>) {
   const input = layout.input(node);
-  const output = layout.output(node);
-  return {
-    shape: input.tensor.shape,
-    input: { type: input.tensor, address: input.place.address } satisfies Rows,
-    output: { type: output.tensor, address: output.place.address } satisfies Rows,
-  };
+  return { shape: input.tensor.shape, input: rowsOf(input), output: rowsOf(layout.output(node)) };
 }
 
 export function planApplyTransform(layout: Layout, node: NodeOf<'applyTransform'>): void {
@@ -64,27 +56,9 @@ export function planActivate(layout: Layout, node: NodeOf<'activate'>): void {
   planRows(layout, node, { operation, shape, input, output, whole: false, fields }, layout.scratch());
 }
 
-export function planLookUp(layout: Layout, node: NodeOf<'lookUp'>): void {
-  const { tensor, place } = layout.input(node);
-  const output = layout.output(node);
-  const params: PickParams = {
-    input: place.address,
-    // The byte itself, whatever number it stands for.
-    type: rowType(BYTES),
-    count: elements(tensor.shape),
-    inputStride: place.bytes,
-    table: layout.constant(node.operator.table),
-    rows: 256,
-    bytes: rowBytes(output.tensor, 1),
-    output: output.place.address,
-  };
-  layout.step(node, 'pick', params);
-}
-
 export function planAdd(layout: Layout, node: NodeOf<'add'>): void {
   const { shape, input, output } = ends(layout, node);
-  const other = layout.input(node, 1);
-  const right = { type: other.tensor, address: other.place.address };
+  const right = rowsOf(layout.input(node, 1));
   const { leftMultiplier, rightMultiplier, shift, minimum = -Infinity, maximum = Infinity } = node.operator;
   const float = output.type.encoding === 'float32';
   const fields = float

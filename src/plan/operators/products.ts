@@ -1,6 +1,7 @@
 // Dense layers, convolutions and transposed convolutions: which kernel takes the encodings of input and weights, and which
 // of its transforms stands for the node's. A transform that the kernel does not have runs over its sums afterwards.
 import { largestSize, type TensorType, valueRange } from '../../model/graph.js';
+import { FLOAT32, INT32 } from '../../model/operators/rules.js';
 import type { Transform } from '../../model/operators/transforms.js';
 import { unpackConstant } from '../../model/values.js';
 import { roundUp } from '../../numerics/bits.js';
@@ -23,7 +24,7 @@ import {
 import type { Call, Layout, NodeOf, Scratch } from '../layout.js';
 import { slideOf } from '../params.js';
 import { planProduct, type ProductTransform } from '../product.js';
-import { planRows, rowBytes } from '../rows.js';
+import { planRows, rowBytes, rowsOf } from '../rows.js';
 
 type ProductNode = NodeOf<'dense'> | NodeOf<'conv2d'> | NodeOf<'convTranspose2d'>;
 
@@ -81,7 +82,7 @@ function planLayer(
   const scratch = layout.scratch();
   const kernel = kernelOf(layout, product);
   const residual = node.inputs.length > 1 ? layout.input(node, 1) : undefined;
-  const rows = { type: output.tensor, address: output.place.address };
+  const rows = rowsOf(output);
   const sums = { float: tensor.encoding === 'float32', n: geometry.n, largest: largestSum(layout, product) };
   let own = transform === undefined ? {} : ownTransform(layout, kernel, transform, geometry.n);
   if (own === undefined && (kernel === 'planes' || kernel === 'int8')) {
@@ -103,7 +104,7 @@ function planLayer(
     {
       operation: 'finish',
       shape: [height, width, geometry.n],
-      input: { type: { encoding: sums.float ? 'float32' : 'int32', bits: 0 }, address },
+      input: { type: sums.float ? FLOAT32 : INT32, address },
       output: rows,
       whole: true,
       fields: { finish },
@@ -229,9 +230,16 @@ function planPlanes(
     padValue: padValue as 0 | 1,
     transform,
   } as const;
-  const at = { input: product.input, weights: layout.constant(product.weights), output, scratch: scratch.end };
-  const { preparedBytes } = planProduct(layer, { ...at, prepared: 0 }, layout.choice);
-  const call = planProduct(layer, { ...at, prepared: layout.prepared(preparedBytes) }, layout.choice);
+  const at = {
+    input: product.input,
+    weights: layout.constant(product.weights),
+    output,
+    scratch: scratch.end,
+    // Where the bytes will be that the call turns out to need.
+    prepared: layout.prepared(0),
+  };
+  const call = planProduct(layer, at, layout.choice);
+  layout.prepared(call.preparedBytes);
   scratch.take(call.scratchBytes);
   const block = layout.block(call.params);
   if (call.prepare !== undefined) layout.prepare({ kernel: call.prepare, block });
@@ -240,8 +248,8 @@ function planPlanes(
 
 /** Sums that nothing becomes of. */
 function asTheyAre(layout: Layout, { geometry: { n } }: Product, address: number, scratch: Scratch): Finish {
-  const type: TensorType = { encoding: 'int32', bits: 0 };
-  return { block: planFinish(layout, undefined, { float: false, n }, { type, address }, scratch), rowBytes: 4 * n };
+  const rows = { type: INT32, address };
+  return { block: planFinish(layout, undefined, { float: false, n }, rows, scratch), rowBytes: 4 * n };
 }
 
 /** int8, and levels that look like it, by int8 weights: those of the file, or others brought to their layout. */

@@ -1,5 +1,6 @@
 // Recurrent cells: one step of the kernel `cell`, which calls the kernels of its two products.
 import type { TensorType } from '../../model/graph.js';
+import { INT16 } from '../../model/operators/rules.js';
 import { denseGeometry } from '../../numerics/geometry.js';
 import { CELL_KERNELS, type CellParams } from '../fields.js';
 import { planFinish } from '../finish.js';
@@ -9,7 +10,6 @@ import { planCall } from './products.js';
 
 type CellNode = NodeOf<'rnn' | 'lstm' | 'gru'>;
 
-const INT16: TensorType = { encoding: 'int16', bits: 0 };
 const GATES = { rnn: 1, gru: 3, lstm: 4 } as const;
 
 /** A product whose input and sums are rows of scratch. */

@@ -1,11 +1,12 @@
 // Operators that move numbers and leave them as they are: strided copies of runs of bytes where rows allow it, else of single
-// bits.
+// bits, and rows of tables.
 import { elements, type Node, plainBytes, type Tensor } from '../../model/graph.js';
+import { INT8 } from '../../model/operators/rules.js';
 import { packTensor } from '../../model/values.js';
 import { packedBytes } from '../../numerics/bits.js';
-import { MOVE_DEPTH, type PickParams, type PickPlanesParams, rowType } from '../fields.js';
+import { MOVE_DEPTH, type PickParams, rowType } from '../fields.js';
 import { type Layout, type NodeOf, unsupported } from '../layout.js';
-import { isBits, planRows, rowBytes } from '../rows.js';
+import { BYTES, isBits, planRows, rowBytes, rowsOf } from '../rows.js';
 
 /** One dimension of a copy: repetitions, and how far the next one is in the input and in the output. */
 type Step = readonly [count: number, from: number, to: number];
@@ -112,12 +113,11 @@ export function planReshape(layout: Layout, node: NodeOf<'reshape'>): void {
   // Rows of bits end in other places: one byte for each number in between.
   const scratch = layout.scratch();
   const bytes = {
-    type: { encoding: 'int8', bits: 0 },
+    type: INT8,
     address: scratch.take(layout.batch * elements(input.tensor.shape)),
   } as const;
   const step = { operation: 'copy', whole: true } as const;
-  const from = { type: input.tensor, address: input.place.address };
-  const to = { type: output.tensor, address: output.place.address };
+  const [from, to] = [rowsOf(input), rowsOf(output)];
   planRows(layout, node, { ...step, shape: input.tensor.shape, input: from, output: bytes }, scratch);
   planRows(layout, node, { ...step, shape: output.tensor.shape, input: bytes, output: to }, scratch);
 }
@@ -169,24 +169,23 @@ export function planUpsample(layout: Layout, node: NodeOf<'upsample'>): void {
   });
 }
 
-export function planEmbedding(layout: Layout, node: NodeOf<'embedding'>): void {
+/** Rows of a table by numbers: tokens, or for a function of bytes the byte itself, whatever number it stands for. */
+export function planPick(layout: Layout, node: NodeOf<'embedding' | 'lookUp'>): void {
+  const { kind, table: index } = node.operator;
   const { tensor, place } = layout.input(node);
   const output = layout.output(node);
-  const table = layout.graph.constants[node.operator.table];
-  const [rows, width] = table.shape as [number, number];
-  const shared = {
+  const table = layout.graph.constants[index];
+  const [rows, width = 1] = table.shape;
+  const params: PickParams = {
     input: place.address,
-    type: rowType(tensor),
-    count: elements(tensor.shape),
     inputStride: place.bytes,
-    table: layout.constant(node.operator.table),
+    type: rowType(kind === 'lookUp' ? BYTES : tensor),
+    count: elements(tensor.shape),
+    table: layout.constant(index),
     rows,
+    planes: table.layout === 'plain' ? 0 : table.bits,
+    bytes: rowBytes(output.tensor, width),
+    output: output.place.address,
   };
-  if (table.layout === 'blocks16') {
-    const params: PickPlanesParams = { ...shared, width, planes: table.bits, output: output.place.address };
-    layout.step(node, 'pick_planes', params);
-    return;
-  }
-  const params: PickParams = { ...shared, bytes: rowBytes(output.tensor, width), output: output.place.address };
   layout.step(node, 'pick', params);
 }
