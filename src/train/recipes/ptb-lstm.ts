@@ -24,7 +24,7 @@ export function ptbLstm({ variant = 'paper', float = false, hidden }: LanguageRe
     batchSize: 20,
     steps: 35,
     epochs: 15,
-    learningRate: { kind: 'exponential', start: 5e-2, end: 5e-4 },
+    learningRate: { kind: 'exponential', start: better ? 5e-2 : 1e-2, end: better ? 5e-4 : 1e-4 },
   };
   return float ? floatTwin(recipe) : recipe;
 }
