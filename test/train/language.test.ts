@@ -116,6 +116,23 @@ test('a run continues from a checkpoint inside an epoch to the same bits, and no
   assert.match((other as Error).message, /"resume" expected a run with network .*"dropout":0.2/);
 });
 
+test('latent weights stay in [-1, 1], and those of a float twin where the recipe bounds them', async () => {
+  const largest = async (quantization: typeof FOUR | null, bounded: boolean): Promise<number> => {
+    const recipe = recipeOf('lstm', quantization, {
+      epochs: 1,
+      learningRate: { kind: 'exponential', start: 0.3, end: 0.3 },
+      bounded,
+    });
+    let last: Checkpoint | undefined;
+    await trained(recipe, { onCheckpoint: (checkpoint) => void (last = checkpoint), checkpointSeconds: 0 });
+    const names = ['embedding', 'input weights', 'recurrent weights', 'output weights'];
+    return Math.max(...names.map((name) => last!.tensors[name].reduce((most, w) => Math.max(most, Math.abs(w)), 0)));
+  };
+  assert.is(await largest(FOUR, false), 1);
+  assert.is(await largest(null, true), 1);
+  assert.ok((await largest(null, false)) > 1.5);
+});
+
 test('trainLanguageModel() refuses options and texts out of range, and stops', async () => {
   const recipe = recipeOf('rnn', FOUR);
   const message = async (run: Promise<unknown>) => ((await run.catch((error: unknown) => error)) as Error).message;

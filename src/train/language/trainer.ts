@@ -30,6 +30,8 @@ export interface LanguageRecipe {
   readonly quantization: Quantization | null;
   /** Whether the scores' weights are the embedding's, which takes as many columns as there are hidden units. */
   readonly tied?: boolean;
+  /** Whether the weights of the float twin stay in [-1, 1], as latent weights always do; for rates that need it. */
+  readonly bounded?: boolean;
   /** In front of the recurrent layer and behind it. 0 for none. */
   readonly dropout: number;
   /** Parts of the text that are read side by side. */
@@ -175,8 +177,9 @@ async function languageTask(
   const { tokens, carried, scores } = unrolled;
   const loss = crossEntropy(tape, scores, labels, totals);
   const optimizer = adam();
+  const bounded = recipe.quantization !== null || recipe.bounded === true;
   const parameters = model.parameters.map(({ tensor: t, latent }) => {
-    return { tensor: t, rule: { stepScale: 1, clip: latent && recipe.quantization ? 1 : null } };
+    return { tensor: t, rule: { stepScale: 1, clip: latent && bounded ? 1 : null } };
   });
   const { program, state } = await compileStep(backend, tape, loss, optimizer, parameters, [carry(unrolled)]);
   const network = JSON.stringify({ ...model.spec, steps, dropout: recipe.dropout });
