@@ -6,8 +6,8 @@ import type { LanguageRecipe } from '../language/trainer.js';
 
 /**
  * `better` has the same cell with the scores' weights tied to the embedding (Press and Wolf 2017), and dropout around the
- * cell (Zaremba et al. 2014): 10,000 words leave most of a small net's weights in those two matrices. Its rate starts where
- * latent weights in [-1, 1] learn fastest; a float twin without that bound fell behind.
+ * cell (Zaremba et al. 2014): 10,000 words leave most of a small net's weights in those two matrices. Its rate starts high,
+ * chosen for latent weights that are held in [-1, 1]; the float twin's are held there too, so that it shares the rate.
  */
 export function ptbLstm({ variant = 'paper', float = false, hidden }: LanguageRecipeOptions = {}): LanguageRecipe {
   const better = variant === 'better';
