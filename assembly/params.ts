@@ -97,11 +97,6 @@ export class ProductParams {
   outputStride: usize;
 }
 
-/** What the maximum of two elements is. */
-export const POOL_BITS: i32 = 0;
-export const POOL_U8: i32 = 1;
-export const POOL_I8: i32 = 2;
-
 /** A max-pool over windows that each have a tap inside the map. */
 @unmanaged
 export class PoolParams {
@@ -121,8 +116,10 @@ export class PoolParams {
   padLeft: i32;
   outHeight: i32;
   outWidth: i32;
-  /** One of POOL_*. */
-  kind: i32;
+  /** 1: bytes are packed bits, and OR is their maximum; 0: each is a number without a sign. */
+  bits: i32;
+  /** (pixelBytes): what bytes are xored with before and after they are compared. */
+  turns: usize;
   /** (samples, outHeight, outWidth, pixelBytes). */
   output: usize;
 }

@@ -1,9 +1,11 @@
-// Max-pool. On packed bits the maximum is OR; on levels it is the unsigned, on int8 the signed maximum of bytes, and
-// monotone thresholds let it follow a product's transform. Taps outside the map have no say.
+// Max-pool. On packed bits the maximum is OR, on other levels the unsigned maximum of bytes, and monotone thresholds let it
+// follow a product's transform. Taps outside the map have no say. What else there is comes by an xor with the pixel's turns
+// before and after: all ones turn the order, so that a channel gives its smallest number; int8 is in order with its sign bit
+// turned.
 //
-// SIMD, per output pixel and 16 bytes: one load and one v128.or, i8x16.max_u or i8x16.max_s per tap. The last 16 bytes of a
+// SIMD, per output pixel and 16 bytes: one load, one v128.xor and one v128.or or i8x16.max_u per tap. The last 16 bytes of a
 // longer pixel overlap the ones before; pixels of fewer bytes go byte by byte.
-import { POOL_BITS, POOL_U8, PoolParams } from './params';
+import { PoolParams } from './params';
 
 export function max_pool(params: usize, samples: i32): void {
   const p = changetype<PoolParams>(params);
@@ -46,33 +48,32 @@ function poolPixel(p: PoolParams, map: usize, y0: i32, x0: i32, output: usize): 
     if (bytes >= 16) {
       for (let i = 0; i < bytes; i += 16) {
         const at = <usize>min(i, bytes - 16);
-        let best = v128.load(corner + at);
+        const turns = v128.load(p.turns + at);
+        let best = i8x16.splat(0);
         for (let ky = 0; ky < rows; ky++) {
           let from = corner + at + <usize>ky * down;
           for (let kx = 0; kx < columns; kx++) {
-            const x = v128.load(from);
-            if (p.kind == POOL_BITS) best = v128.or(best, x);
-            else if (p.kind == POOL_U8) best = i8x16.max_u(best, x);
-            else best = i8x16.max_s(best, x);
+            const x = v128.xor(v128.load(from), turns);
+            best = p.bits ? v128.or(best, x) : i8x16.max_u(best, x);
             from += across;
           }
         }
-        v128.store(output + at, best);
+        v128.store(output + at, v128.xor(best, turns));
       }
       return;
     }
   }
   for (let i: usize = 0; i < <usize>bytes; i++) {
-    let best: i32 = -128;
-    if (p.kind == POOL_BITS) best = 0;
+    const turns: u32 = load<u8>(p.turns + i);
+    let best: u32 = 0;
     for (let ky = 0; ky < rows; ky++) {
       let from = corner + i + <usize>ky * down;
       for (let kx = 0; kx < columns; kx++) {
-        if (p.kind == POOL_BITS) best |= <i32>load<u8>(from);
-        else best = max(best, p.kind == POOL_U8 ? <i32>load<u8>(from) : <i32>load<i8>(from));
+        const x = <u32>load<u8>(from) ^ turns;
+        best = p.bits ? best | x : max(best, x);
         from += across;
       }
     }
-    store<u8>(output + i, <u8>best);
+    store<u8>(output + i, <u8>(best ^ turns));
   }
 }

@@ -1,5 +1,5 @@
-// Pools of every encoding, one output pixel at a time: the largest numbers (pool.ts has bits and bytes faster, without
-// channels that give their smallest), sums and means. Taps outside the map have no say.
+// Pools of every encoding, one output pixel at a time: the largest numbers (pool.ts has bits and bytes faster), sums and
+// means. Taps outside the map have no say.
 //
 // A channel that gives its smallest number has its numbers' order turned by xor with all ones, float32 by their sign bit.
 import { narrow, ROW_FLOAT32, widen } from './rows';
@@ -28,7 +28,7 @@ export class WindowParams {
   padLeft: i32;
   outHeight: i32;
   outWidth: i32;
-  /** (channels) i32: what numbers are xored with before and after they are compared; 0 = none. */
+  /** (channels) i32: what numbers are xored with before and after they are compared. */
   turns: usize;
   /** (samples, outHeight, outWidth, channels). */
   output: usize;
@@ -57,7 +57,7 @@ export function pool_any(params: usize, samples: i32): void {
             taps++;
           }
         }
-        if (p.operation == WINDOW_LARGEST) turn(p, p.sums);
+        if (p.operation == WINDOW_LARGEST) turnBack(p);
         else divide(p, taps);
         narrow(p.outputType, p.sums, p.channels, output);
         output += p.outputBytes;
@@ -67,19 +67,19 @@ export function pool_any(params: usize, samples: i32): void {
   }
 }
 
-function turn(p: WindowParams, row: usize): void {
-  if (!p.turns) return;
+function takeLargest(p: WindowParams, first: bool): void {
   for (let i: usize = 0; i < <usize>p.channels << 2; i += 4) {
-    store<i32>(row + i, load<i32>(row + i) ^ load<i32>(p.turns + i));
+    const at = p.sums + i;
+    const x = load<i32>(p.work + i) ^ load<i32>(p.turns + i);
+    if (first) store<i32>(at, x);
+    else if (p.type == ROW_FLOAT32) store<f32>(at, max(load<f32>(at), reinterpret<f32>(x)));
+    else store<i32>(at, max(load<i32>(at), x));
   }
 }
 
-function takeLargest(p: WindowParams, first: bool): void {
-  turn(p, p.work);
+function turnBack(p: WindowParams): void {
   for (let i: usize = 0; i < <usize>p.channels << 2; i += 4) {
-    if (first) store<i32>(p.sums + i, load<i32>(p.work + i));
-    else if (p.type == ROW_FLOAT32) store<f32>(p.sums + i, max(load<f32>(p.sums + i), load<f32>(p.work + i)));
-    else store<i32>(p.sums + i, max(load<i32>(p.sums + i), load<i32>(p.work + i)));
+    store<i32>(p.sums + i, load<i32>(p.sums + i) ^ load<i32>(p.turns + i));
   }
 }
 

@@ -74,14 +74,12 @@ export const POOL_FIELDS = [
   'padLeft',
   'outHeight',
   'outWidth',
-  'kind',
+  'bits',
+  'turns',
   'output',
 ] as const;
 
 export type PoolParams = Readonly<Record<(typeof POOL_FIELDS)[number], number>>;
-
-/** Codes of PoolParams.kind. */
-export const POOL_CODES = { bits: 0, levels: 1, int8: 2 } as const;
 
 /** How a window slides, in the order in which every parameter block has it. */
 export function slideOf(window: Window): Omit<Window, 'height' | 'width' | 'channels' | 'padBottom' | 'padRight'> {

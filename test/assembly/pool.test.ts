@@ -1,4 +1,5 @@
-// Max-pool against the reference on every build: bits, levels and int8, windows that overlap, leave gaps and hang over.
+// Max-pool against the reference on every build: bits, levels and int8, windows that overlap, leave gaps and hang over, and
+// channels that give their smallest number.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packSigns, unpackSigns } from '../../src/numerics/bits.js';
@@ -46,15 +47,23 @@ test('max_pool equals the reference', () => {
             return packed;
           };
           const stored = kind === 'bits' ? Uint8Array.from(rows(values)) : Uint8Array.from(values);
-          const expected = Int32Array.from([0, 1].flatMap((s) => [...maxPool(g, values.subarray(s * size, (s + 1) * size))]));
+          const smallest = Array.from({ length: channels }, () => random(3) === 0);
+          const turned = (all: Int32Array): Int32Array => all.map((v, i) => (smallest[i % channels] ? -v : v));
+          const expected = turned(
+            Int32Array.from([0, 1].flatMap((s) => [...maxPool(g, turned(values.subarray(s * size, (s + 1) * size)))])),
+          );
+          const turns = kind === 'bits'
+            ? packSigns(smallest.map((small) => (small ? 1 : -1)))
+            : Uint8Array.from(smallest, (small) => (small ? 0xff : 0) ^ (kind === 'int8' ? 0x80 : 0));
           const want = kind === 'bits' ? Uint8Array.from(rows(expected)) : Uint8Array.from(expected);
           for (const { build, bench } of benches) {
             bench.clear();
             const input = bench.put(stored);
             const output = bench.reserve(want.length);
-            const call = planMaxPool(g, kind, { input, output });
-            assert.is(want.length, samples * outHeight(g) * outWidth(g) * call.params.pixelBytes);
-            bench.call(call.kernel, POOL_FIELDS, call.params, samples);
+            const at = { input, turns: bench.put(turns), output };
+            const params = planMaxPool(g, kind === 'bits', at);
+            assert.is(want.length, samples * outHeight(g) * outWidth(g) * params.pixelBytes);
+            bench.call('max_pool', POOL_FIELDS, params, samples);
             const label = JSON.stringify({ build, kind, kernel, stride, pad, dilation, height, channels });
             assert.equal([...bench.bytes(output, want.length)], [...want], label);
             assert.ok(bench.intact(output + want.length), label);

@@ -1,5 +1,7 @@
-// Pools: largest bits and bytes by the kernel made for them, all others number by number.
+// Pools: largest bits and bytes by the kernel made for them, all others number by number. Channels that give their smallest
+// number have their order turned by an xor before and after.
 import { unpackConstant } from '../../model/values.js';
+import { packSigns } from '../../numerics/bits.js';
 import { denseGeometry, type Window } from '../../numerics/geometry.js';
 import { WINDOW_CODES, type WindowParams, rowType } from '../fields.js';
 import type { Layout, NodeOf } from '../layout.js';
@@ -17,26 +19,26 @@ function windowOf(layout: Layout, node: NodeOf<'maxPool' | 'avgPool'>): Window {
 
 export function planMaxPool(layout: Layout, node: NodeOf<'maxPool'>): void {
   const { tensor, place } = layout.input(node);
-  const window = windowOf(layout, node);
-  const { smallest } = node.operator;
   const { encoding } = tensor;
-  if (smallest === undefined && (encoding === 'int8' || encoding === 'levels' || encoding === 'centered')) {
-    const kind = encoding === 'int8' ? 'int8' : isBits(tensor) ? 'bits' : 'levels';
-    const at = { input: place.address, output: layout.output(node).place.address };
-    const call = planLargest(window, kind, at);
-    layout.step(node, call.kernel, call.params);
-    return;
+  const { smallest } = node.operator;
+  const window = windowOf(layout, node);
+  const { channels } = window;
+  const flags = smallest === undefined ? [] : unpackConstant(layout.graph.constants[smallest]);
+  // Bytes are compared without a sign.
+  const order = encoding === 'int8' ? 0x80 : 0;
+  const turn = encoding === 'float32' ? 1 << 31 : -1;
+  const turns = Int32Array.from({ length: channels }, (_, c) => (flags[c] > 0 ? order ^ turn : order));
+  if (encoding === 'int8' || encoding === 'levels' || encoding === 'centered') {
+    const bits = isBits(tensor);
+    const made = layout.made(rowBytes(tensor, channels), () =>
+      bits ? packSigns(turns.map((value) => ~value)) : Uint8Array.from(turns),
+    );
+    const at = { input: place.address, turns: made, output: layout.output(node).place.address };
+    layout.step(node, 'max_pool', planLargest(window, bits, at));
+  } else {
+    const made = layout.made(4 * channels, () => new Uint8Array(turns.buffer));
+    planWindow(layout, node, window, 'largest', made);
   }
-  let turns = 0;
-  if (smallest !== undefined) {
-    const constant = layout.graph.constants[smallest];
-    const turn = encoding === 'float32' ? -(2 ** 31) : -1;
-    turns = layout.made(4 * window.channels, () => {
-      const flags = unpackConstant(constant);
-      return new Uint8Array(Int32Array.from(flags, (flag) => (flag > 0 ? turn : 0)).buffer);
-    });
-  }
-  planWindow(layout, node, window, 'largest', turns);
 }
 
 export function planAvgPool(layout: Layout, node: NodeOf<'avgPool'>): void {
