@@ -1,7 +1,6 @@
 // Max-pool. On packed bits the maximum is OR, on other levels the unsigned maximum of bytes, and monotone thresholds let it
-// follow a product's transform. Taps outside the map have no say. What else there is comes by an xor with the pixel's turns
-// before and after: all ones turn the order, so that a channel gives its smallest number; int8 is in order with its sign bit
-// turned.
+// follow a product's transform. Taps outside the map have no say. Bytes are xored with a pixel's `turns` before and after: all
+// ones turn the order, so that a channel gives its smallest number, and 0x80 brings int8 into the order without a sign.
 //
 // SIMD, per output pixel and 16 bytes: one load, one v128.xor and one v128.or or i8x16.max_u per tap. The last 16 bytes of a
 // longer pixel overlap the ones before; pixels of fewer bytes go byte by byte.

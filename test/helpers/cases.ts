@@ -35,7 +35,8 @@ const INTEGERS: readonly TensorType[] = [
   int8,
   int16,
 ];
-const ALL: readonly TensorType[] = [...INTEGERS, int32, float32];
+/** Every type that tensors have. */
+export const TENSOR_TYPES: readonly TensorType[] = [...INTEGERS, int32, float32];
 
 function one<T>(random: Random, list: readonly T[]): T {
   return list[random(list.length)];
@@ -216,19 +217,19 @@ function window(random: Random, [height, width]: readonly number[]) {
 }
 
 const pools: Make = (g, random) => {
-  const x = map(g, random, one(random, ALL));
+  const x = map(g, random, one(random, TENSOR_TYPES));
   const smallest = random(2) ? many(x.shape[2], () => random(2)).map((flag) => flag === 1) : undefined;
   return [g.maxPool('largest', x, { ...window(random, x.shape), ...(smallest && { smallest }) })];
 };
 
 const averages: Make = (g, random) => {
-  const x = map(g, random, one(random, ALL));
+  const x = map(g, random, one(random, TENSOR_TYPES));
   const type = x.encoding === 'float32' ? float32 : x.encoding === 'centered' || random(2) ? int32 : x;
   return [g.avgPool('mean', x, { ...window(random, x.shape), type }), g.globalAvgPool('all', x, { type })];
 };
 
 const apply: Make = (g, random) => {
-  const x = map(g, random, one(random, ALL));
+  const x = map(g, random, one(random, TENSOR_TYPES));
   const float = x.encoding === 'float32';
   const size = float ? 40 : Math.min(valueRange(x)[1], 40000);
   const { transform, type, residual } = randomTransform(random, x.shape[2], size, float);
@@ -237,7 +238,7 @@ const apply: Make = (g, random) => {
 };
 
 const activate: Make = (g, random) => {
-  const x = map(g, random, one(random, ALL));
+  const x = map(g, random, one(random, TENSOR_TYPES));
   if (x.encoding === 'centered') return [g.sign('sign', x)];
   const [low, high] = [random(300) - 200, random(300)];
   const clip = g.clip('clip', x, low, low + high);
@@ -264,13 +265,13 @@ const add: Make = (g, random) => {
 };
 
 const convert: Make = (g, random) => {
-  const from = one(random, ALL);
+  const from = one(random, TENSOR_TYPES);
   if (from.encoding !== 'float32') return [g.convert('real', map(g, random, from), float32)];
   return [g.convert('integers', map(g, random, from), one(random, [...INTEGERS, int32]), one(random, [1, 0.125, 0.3]))];
 };
 
 const concat: Make = (g, random) => {
-  const type = one(random, ALL);
+  const type = one(random, TENSOR_TYPES);
   const axis = random(3);
   const shape = [1 + random(3), 1 + random(3), one(random, CHANNELS)];
   const parts = many(1 + random(4), () => (axis === 2 ? one(random, CHANNELS) : 1 + random(3)));
@@ -283,30 +284,30 @@ const concat: Make = (g, random) => {
 
 const shuffle: Make = (g, random) => {
   const [groups, width] = [1 + random(5), 1 + random(9)];
-  const x = g.input('x', [2, 1 + random(3), groups * width], one(random, ALL));
+  const x = g.input('x', [2, 1 + random(3), groups * width], one(random, TENSOR_TYPES));
   return [g.channelShuffle('shuffle', x, groups)];
 };
 
 const reshape: Make = (g, random) => {
   const [a, b, c] = [1 + random(6), 1 + random(5), one(random, CHANNELS)];
-  const x = g.input('x', [a, b, c], one(random, ALL));
+  const x = g.input('x', [a, b, c], one(random, TENSOR_TYPES));
   const shape = one(random, [[a * b * c], [c, b, a], [b, a * c], [a * b, 1, c], [1, a * b * c, 1]]);
   return [g.reshape('rows', x, shape), g.flatten('flat', x)];
 };
 
 const pad: Make = (g, random) => {
-  const x = map(g, random, one(random, ALL));
+  const x = map(g, random, one(random, TENSOR_TYPES));
   const sides = (): number[] => [random(3), random(3), random(2) ? random(10) : 0];
   // The file keeps the value as float32.
   return [g.pad('pad', x, sides(), sides(), valueOf(x.encoding === 'int32' ? int16 : x, random))];
 };
 
 const upsample: Make = (g, random) => [
-  g.upsample('up', map(g, random, one(random, ALL)), [1 + random(3), 1 + random(3)]),
+  g.upsample('up', map(g, random, one(random, TENSOR_TYPES)), [1 + random(3), 1 + random(3)]),
 ];
 
 const embedding: Make = (g, random) => {
-  const type = one(random, ALL);
+  const type = one(random, TENSOR_TYPES);
   const shape = [1 + random(9), one(random, CHANNELS)];
   const tokens = g.input('tokens', [1 + random(5)], one(random, [int32, int16, levels(3)]));
   return [
@@ -327,7 +328,7 @@ const packedEmbedding: Make = (g, random) => {
 
 const heads: Make = (g, random) => {
   const shape = random(2) ? [one(random, CHANNELS)] : [3, one(random, CHANNELS)];
-  const x = g.input('x', shape, one(random, ALL), 0.0625);
+  const x = g.input('x', shape, one(random, TENSOR_TYPES), 0.0625);
   return [g.softmax('probabilities', x), g.argMax('best', x)];
 };
 

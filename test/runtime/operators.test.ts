@@ -8,7 +8,7 @@ import { writeModel } from '../../src/model/write.js';
 import { gateTable, sigmoid } from '../../src/numerics/tables.js';
 import { evaluate } from '../../src/reference/evaluate.js';
 import { builds } from '../helpers/builds.js';
-import { CASES, randomCase } from '../helpers/cases.js';
+import { CASES, randomCase, TENSOR_TYPES } from '../helpers/cases.js';
 import {
   compareModel,
   FLOAT_TOLERANCE,
@@ -100,6 +100,19 @@ for (const build of builds) {
         const thresholds = Array.from({ length: n }, () => random(2001) - 1000);
         const bits = g.conv2d('bits', x, { ...layer, transform: threshold(thresholds) });
         g.output(g.conv2d('sums', x, layer), bits);
+        compareModel(g.build(), build, 2, kernels[0]);
+      }
+    }
+  });
+
+  test(`${build}: max pools of every type, with channels that give their smallest and without`, () => {
+    for (const type of TENSOR_TYPES) {
+      for (const channels of [5, 17, 131]) {
+        const g = new GraphBuilder(`${type.encoding} ${type.bits}, ${channels} channels`);
+        const x = g.input('x', [5, 4, channels], type);
+        const window = { size: 3, strides: 2, padding: 1 };
+        const smallest = Array.from({ length: channels }, (_, c) => c % 3 === 1);
+        g.output(g.maxPool('largest', x, window), g.maxPool('some', x, { ...window, smallest }));
         compareModel(g.build(), build, 2, kernels[0]);
       }
     }
