@@ -4,26 +4,18 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { load } from '../dist/index.node.js';
+import { valuesOf } from './ours.mjs';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '30' } } });
 const rounds = Number(values.rounds);
 /** A round is about this long, so that the clock is fine enough and a round is not often disturbed. */
 const ROUND_MS = 5;
 
-/** Numbers of an input: pixels and levels of any size, tokens of the vocabulary, cells of 0. */
-function numbersOf({ encoding, bits, length }, batch, tokens) {
-  const hashed = (most) =>
-    Array.from({ length: batch * length }, (_, i) => Math.imul(i + 1, 2654435761) >>> 0).map((n) => n % most);
-  if (encoding === 'int32') return Int32Array.from(hashed(tokens));
-  return encoding === 'int16' ? new Int16Array(batch * length) : Uint8Array.from(hashed(2 ** bits));
-}
-
 const rows = [];
 for (const { file } of JSON.parse(readFileSync(new URL('../models/index.json', import.meta.url), 'utf8'))) {
   for (const batch of [1, 100]) {
     const model = await load(new URL(`../models/${file}`, import.meta.url), { batch });
-    const tokens = model.metadata.labels?.length ?? 0;
-    const samples = Object.fromEntries(model.inputs.map((port) => [port.name, numbersOf(port, batch, tokens)]));
+    const samples = valuesOf(model, batch);
     const results = model.run(samples);
     const call = () => model.runInto(samples, results);
     const time = (calls) => {

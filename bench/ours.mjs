@@ -102,15 +102,23 @@ export function modelOf({ name, input, layers, bits }) {
   return writeModel(g.output(x).build());
 }
 
-/** Random values for a model's one input. */
-export function valuesOf(model) {
+/** Random values for a model's inputs, by name: pixels, levels and float32 of any size, tokens of the vocabulary, cells of 0. */
+export function valuesOf(model, batch = 1) {
   const random = numbers(4);
-  const { encoding, bits, shape, length } = model.inputs[0];
-  // Bits behind the last channel are 0; the works' bit inputs have whole bytes.
-  if (bits === 1 && shape.at(-1) % 8 !== 0) throw new Error('internal: a bit input whose rows are no whole bytes');
-  if (encoding === 'float32') return floats(length, random, 1);
-  if (encoding === 'int8') return Int8Array.from({ length }, () => Math.floor(random() * 256) - 128);
-  return Uint8Array.from({ length }, () => Math.floor(random() * (bits === 7 ? 128 : 256)));
+  const tokens = model.metadata.labels?.length ?? 0;
+  const valuesFor = ({ encoding, bits, shape, length: each }) => {
+    const length = batch * each;
+    const below = (count) => () => Math.floor(random() * count);
+    // Bits behind the last channel are 0; bit inputs here have whole bytes.
+    const packed = encoding === 'centered' && bits === 1;
+    if (packed && shape.at(-1) % 8 !== 0) throw new Error('internal: a bit input whose rows are no whole bytes');
+    if (encoding === 'float32') return floats(length, random, 1);
+    if (encoding === 'int32') return Int32Array.from({ length }, below(tokens));
+    if (encoding === 'int16') return new Int16Array(length);
+    if (encoding === 'int8') return Int8Array.from({ length }, below(256));
+    return Uint8Array.from({ length }, below(packed ? 256 : 2 ** bits));
+  };
+  return Object.fromEntries(model.inputs.map((port) => [port.name, valuesFor(port)]));
 }
 
 /**

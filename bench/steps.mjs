@@ -1,9 +1,9 @@
-// Where a work's time goes: every step of its plan, a kernel call each, timed inside whole runs, so that caches are as a
-// network leaves them.
-//   npm run setup && node bench/steps.mjs WORK [--rounds 200] [--build NAME] [--kernel table|popcount]
+// Where the time of a work or a model goes: every step of its plan, a kernel call each, timed inside whole runs, so that caches
+// are as a network leaves them.
+//   npm run setup && node bench/steps.mjs WORK|FILE.qnn [--rounds 200] [--build NAME] [--kernel table|popcount]
 // WORK is a name of works.mjs. Prints microseconds, best and median of the rounds, each step's share of the best times, and
 // multiply-accumulates a nanosecond. A clock's reading costs about 0.05 us a step.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { modelOf, valuesOf } from './ours.mjs';
 import { WORKS } from './works.mjs';
@@ -22,15 +22,18 @@ const { values: options, positionals } = parseArgs({
     kernel: { type: 'string' },
   },
 });
-const work = WORKS.find(({ name }) => name === positionals[0]);
-if (work === undefined) {
-  console.error(`expected one of ${WORKS.map(({ name }) => name).join(', ')}, got ${positionals[0] ?? 'none'}`);
+const [name] = positionals;
+const work = WORKS.find((known) => known.name === name);
+if (work === undefined && !(name?.endsWith('.qnn') && existsSync(name))) {
+  const names = WORKS.map((known) => known.name).join(', ');
+  console.error(`expected a model file (.qnn) or one of ${names}, got ${name ?? 'none'}`);
   process.exit(2);
 }
 
+const network = work ? modelOf(work) : new Uint8Array(readFileSync(name));
 const source = (name) => readFileSync(new URL(`../dist/kernels.${name}.wasm`, import.meta.url));
 const loading = { ...(options.build && { build: options.build }), ...(options.kernel && { kernel: options.kernel }) };
-const { graph, plan, module, bytes, build } = await prepare(modelOf(work), loading, source, BUILDS.filter(supports));
+const { graph, plan, module, bytes, build } = await prepare(network, loading, source, BUILDS.filter(supports));
 const { kernels, memory } = instantiateKernels(module, plan.memory.total / PAGE);
 
 /** Times of each step, by the address of its parameter block: no two steps share one. */
@@ -63,7 +66,7 @@ const line = ({ node, kernel, best, median, macs }) =>
   median.toFixed(1).padStart(9) +
   `${((100 * best) / total('best')).toFixed(1)} %`.padStart(9) +
   (macs > 0 ? (macs / best / 1000).toFixed(0) : '').padStart(9);
-console.log(`${work.name}, Node ${process.versions.node}, ${build} build, ${options.rounds} rounds`);
+console.log(`${name}, Node ${process.versions.node}, ${build} build, ${options.rounds} rounds`);
 console.log(
   'step'.padEnd(24) +
     'kernel'.padEnd(16) +
